@@ -1,0 +1,104 @@
+//! `paperkin add`, and the libraries in memory that `--in` asks for.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use paperkin::ingest::{self, Input, LazyEmbedder, Options, Report};
+use paperkin::library::Library;
+use paperkin::source::Format;
+use paperkin::{Error, ExitClass, Result, render, source};
+
+use crate::args::{Add, From};
+use crate::output::{self, Bar};
+use crate::settings::{Settings, day, now, today};
+
+pub(crate) fn run(args: &Add, settings: &Settings) -> Result<ExitClass> {
+    crate::catch_interrupts()?;
+    let options = Options {
+        source: source::Options { format: input_format(args.format.as_deref())?, day: day(args.date.as_deref())?, today: Some(today()) },
+        title_only: args.title_only,
+        now: now(),
+    };
+    let inputs = args.inputs.iter().map(|path| input(path)).collect::<Result<Vec<_>>>()?;
+    let mut embedder = settings.embedder()?;
+    let mut library = settings.new_or_old_library()?;
+    let before = library.len()?;
+    let report = add(&mut library, &mut embedder, inputs, &options, settings);
+    let report = report.inspect_err(|error| {
+        let committed = library.len().unwrap_or(before) - before;
+        if committed > 0 || matches!(error, Error::Interrupted) {
+            output::complain(&format!("{committed} new papers are in the library and stay; the same command goes on from there"));
+        }
+    })?;
+    tell(&report, settings);
+    if args.json {
+        let report = serde_json::to_value(&report).map_err(|e| Error::usage(e.to_string()))?;
+        output::print(&render::pretty(&report))?;
+    } else {
+        output::say(settings, &render::report_line(&report));
+    }
+    Ok(exit_class(&report))
+}
+
+/// A library in memory of what `--in` names, or the one that is kept. The embedder is the one that made the vectors.
+pub(crate) fn library(from: &From, settings: &Settings) -> Result<(Library, Option<LazyEmbedder>)> {
+    if from.inputs.is_empty() {
+        return Ok((settings.library()?, None));
+    }
+    let mut embedder = settings.embedder()?;
+    let mut library = Library::in_memory()?;
+    let options = Options { source: source::Options { today: Some(today()), ..source::Options::default() }, title_only: true, now: String::new() };
+    let inputs = from.inputs.iter().map(|path| input(path)).collect::<Result<Vec<_>>>()?;
+    let report = add(&mut library, &mut embedder, inputs, &options, settings)?;
+    tell(&report, settings);
+    Ok((library, Some(embedder)))
+}
+
+fn add(library: &mut Library, embedder: &mut LazyEmbedder, inputs: Vec<Input>, options: &Options, settings: &Settings) -> Result<Report> {
+    let bar = Bar::new(settings, None, "records");
+    ingest::add(library, embedder, inputs, options, &mut |progress| {
+        bar.set(progress.read, format!("({} embedded)", progress.embedded));
+        if crate::is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+}
+
+fn tell(report: &Report, settings: &Settings) {
+    report.notes.iter().for_each(|note| output::say(settings, &format!("note: {note}")));
+    for failure in &report.failures {
+        let place = if failure.place.is_empty() { String::new() } else { format!("{}: ", failure.place) };
+        output::complain(&format!("failed: {place}{}", failure.reason));
+    }
+    let untold = (report.failed + report.failed_inputs).saturating_sub(report.failures.len() as u64);
+    if untold > 0 {
+        output::complain(&format!("failed: {untold} more"));
+    }
+}
+
+fn exit_class(report: &Report) -> ExitClass {
+    match report.failed + report.failed_inputs {
+        0 => ExitClass::Done,
+        _ if report.papers == 0 => ExitClass::Failure,
+        _ => ExitClass::Partial,
+    }
+}
+
+fn input(path: &Path) -> Result<Input> {
+    if path == Path::new("-") {
+        return Ok(Input::Stream("-".to_owned(), Box::new(std::io::stdin())));
+    }
+    let text = path.to_string_lossy();
+    if !path.exists() && ["hf:", "arxiv:", "oai:", "http://", "https://"].iter().any(|scheme| text.starts_with(scheme)) {
+        return Err(Error::Usage {
+            message: format!("{text}: this paperkin reads files, not the network"),
+            hint: Some("fetch it with another program and give the file, or pipe it: `… | paperkin add -`".to_owned()),
+        });
+    }
+    Ok(Input::File(PathBuf::from(path)))
+}
+
+fn input_format(name: Option<&str>) -> Result<Option<Format>> {
+    let Some(name) = name else { return Ok(None) };
+    let found = Format::ALL.into_iter().find(|format| format.name() == name);
+    let names = Format::ALL.map(Format::name).join(", ");
+    found.map(Some).ok_or_else(|| Error::usage(format!("no input format {name:?}; expected one of {names}")))
+}

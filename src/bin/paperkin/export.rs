@@ -1,0 +1,77 @@
+//! `paperkin export`: JSON lines that `add` reads back, and the vectors for other programs.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use paperkin::library::{Filter, Library};
+use paperkin::{Error, ExitClass, Result, render};
+
+use crate::args::Export;
+use crate::output;
+use crate::settings::Settings;
+
+pub(crate) fn run(args: &Export, settings: &Settings) -> Result<ExitClass> {
+    let library = settings.library()?;
+    match &args.output {
+        Some(path) => {
+            let count = into_file(path, |out| papers(&library, out, path))?;
+            output::say(settings, &format!("{count} papers written to {}", path.display()));
+        }
+        None => {
+            papers(&library, &mut BufWriter::new(std::io::stdout().lock()), Path::new("standard output"))?;
+        }
+    }
+    if let Some(path) = &args.vectors {
+        let count = vectors(&library, path)?;
+        output::say(settings, &format!("{count} vectors written to {}", path.display()));
+    }
+    Ok(ExitClass::Done)
+}
+
+fn papers(library: &Library, out: &mut dyn Write, path: &Path) -> Result<u64> {
+    let io = |e| Error::io("cannot write to", path, e);
+    let mut count = 0;
+    library.for_each(&Filter::default(), |listing| {
+        count += 1;
+        writeln!(out, "{}", render::to_json(&listing.paper)).map_err(io)
+    })?;
+    out.flush().map_err(io)?;
+    Ok(count)
+}
+
+/// The vectors in NumPy's format, version 1.0 (numpy.lib.format), and the ids of the rows, one a line.
+fn vectors(library: &Library, path: &Path) -> Result<usize> {
+    let stored = library.vectors()?;
+    let io = |e| Error::io("cannot write to", path, e);
+    into_file(path, |out| {
+        let shape = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", stored.vectors.len(), stored.vectors.dim());
+        // Magic, version, length and header together are a multiple of 64 bytes and end with a line break.
+        let padding = (64 - (10 + shape.len() + 1) % 64) % 64;
+        let header = format!("{shape}{}\n", " ".repeat(padding));
+        out.write_all(b"\x93NUMPY\x01\x00").map_err(io)?;
+        out.write_all(&(header.len() as u16).to_le_bytes()).map_err(io)?;
+        out.write_all(header.as_bytes()).map_err(io)?;
+        stored.vectors.as_slice().iter().try_for_each(|x| out.write_all(&x.to_le_bytes())).map_err(io)
+    })?;
+    let ids = path.with_extension("ids.txt");
+    into_file(&ids, |out| {
+        for &row in &stored.papers {
+            writeln!(out, "{}", render::one_line(&library.paper(row)?.id().to_string())).map_err(|e| Error::io("cannot write to", &ids, e))?;
+        }
+        Ok(())
+    })?;
+    Ok(stored.papers.len())
+}
+
+/// Writes beside the file and renames, so that a file of this name is always whole.
+fn into_file<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
+    let part = path.with_extension("part");
+    let io = |action| move |e| Error::io(action, path, e);
+    let mut out = BufWriter::new(File::create(&part).map_err(io("cannot write"))?);
+    let done = write(&mut out)?;
+    let file = out.into_inner().map_err(|e| Error::io("cannot write", path, e.into_error()))?;
+    file.sync_all().map_err(io("cannot write"))?;
+    std::fs::rename(&part, path).map_err(io("cannot rename to"))?;
+    Ok(done)
+}

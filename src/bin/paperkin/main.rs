@@ -1,0 +1,66 @@
+//! The program: arguments to settings to work, one file a command. It sees only the public interface of the library,
+//! and is the only place that prints, reads the clock, looks at the environment and exits.
+
+mod add;
+mod args;
+mod export;
+mod lists;
+mod model;
+mod output;
+mod reindex;
+mod settings;
+mod similar;
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Parser;
+use paperkin::{Error, ExitClass, Result};
+
+use args::{Args, Command};
+use settings::Settings;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let json_errors = args.wants_json();
+    match Settings::resolve(&args.global).and_then(|settings| run(args.command, &settings)) {
+        Ok(class) => ExitCode::from(class as u8),
+        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::print_error(&error, json_errors);
+            ExitCode::from(error.exit_class() as u8)
+        }
+    }
+}
+
+fn run(command: Command, settings: &Settings) -> Result<ExitClass> {
+    match command {
+        Command::Add(args) => add::run(&args, settings),
+        Command::Similar(args) => similar::similar(&args, settings),
+        Command::Search(args) => similar::search(&args, settings),
+        Command::Ls(args) => lists::ls(&args, settings),
+        Command::Show(args) => lists::show(&args, settings),
+        Command::Rm(args) => lists::rm(&args, settings),
+        Command::Export(args) => export::run(&args, settings),
+        Command::Status(args) => lists::status(&args, settings),
+        Command::Verify(args) => lists::verify(&args, settings),
+        Command::Reindex => reindex::run(settings),
+        Command::Model(command) => model::run(&command, settings),
+    }
+}
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// From here on Ctrl-C and SIGTERM ask for an end at the next commit; a second one ends at once.
+fn catch_interrupts() -> Result<()> {
+    let handler = || {
+        if INTERRUPTED.swap(true, Ordering::SeqCst) {
+            std::process::exit(ExitClass::Interrupted as i32);
+        }
+    };
+    ctrlc::set_handler(handler).map_err(|e| Error::usage(format!("cannot listen for Ctrl-C: {e}")))
+}
+
+fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::SeqCst)
+}

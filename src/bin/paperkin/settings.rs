@@ -1,0 +1,140 @@
+//! What was typed, set and configured, resolved once: flag, else environment, else paperkin.toml, else default.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use paperkin::embed::{BUILT_IN, Device, HubCache, Model, Precision, is_hub_id, resolve};
+use paperkin::ingest::LazyEmbedder;
+use paperkin::library::Library;
+use paperkin::paper::{Date, parse_date};
+use paperkin::{Error, Result};
+use serde::Deserialize;
+
+use crate::args::Global;
+
+pub(crate) struct Settings {
+    library: Option<PathBuf>,
+    pub model: String,
+    device: Device,
+    precision: Precision,
+    pub offline: bool,
+    pub quiet: bool,
+    pub cache: Option<HubCache>,
+    /// From paperkin.toml.
+    pub format: Option<String>,
+    pub limit: Option<usize>,
+}
+
+/// paperkin.toml.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    library: Option<PathBuf>,
+    model: Option<String>,
+    device: Option<String>,
+    precision: Option<String>,
+    offline: Option<bool>,
+    format: Option<String>,
+    limit: Option<usize>,
+}
+
+impl Settings {
+    pub(crate) fn resolve(global: &Global) -> Result<Self> {
+        let config = read_config(global.config.as_deref())?;
+        let or_default = |flag: &Option<String>, config: Option<String>, default: &str| {
+            flag.clone().or(config).filter(|text| !text.is_empty()).unwrap_or_else(|| default.to_owned())
+        };
+        let hub_offline = ["PAPERKIN_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].into_iter().any(is_on);
+        Ok(Self {
+            library: global.library.clone().filter(|path| !path.as_os_str().is_empty()).or(config.library),
+            model: or_default(&global.model, config.model, BUILT_IN),
+            device: or_default(&global.device, config.device, "auto").parse()?,
+            precision: or_default(&global.precision, config.precision, "exact").parse()?,
+            offline: global.offline || hub_offline || config.offline.unwrap_or(false),
+            quiet: global.quiet,
+            cache: HubCache::from_variables(variable, dirs::home_dir()),
+            format: config.format,
+            limit: config.limit,
+        })
+    }
+
+    fn directory(&self) -> Result<PathBuf> {
+        let default = || dirs::data_dir().map(|data| data.join("paperkin").join("library"));
+        self.library.clone().or_else(default).ok_or_else(|| Error::Usage {
+            message: "no place for the library: neither HOME nor XDG_DATA_HOME is set".to_owned(),
+            hint: Some("give a directory with --library or PAPERKIN_LIBRARY".to_owned()),
+        })
+    }
+
+    pub(crate) fn library(&self) -> Result<Library> {
+        Library::open(&self.directory()?)
+    }
+
+    pub(crate) fn library_to_write(&self) -> Result<Library> {
+        Library::open_to_write(&self.directory()?)
+    }
+
+    pub(crate) fn new_or_old_library(&self) -> Result<Library> {
+        Library::create_or_open(&self.directory()?)
+    }
+
+    /// The model that is set, from this machine or, unless offline, from the hub.
+    pub(crate) fn open_model(&self) -> Result<Model> {
+        match resolve(&self.model, self.cache.as_ref()) {
+            Err(Error::ModelNotFound { model, looked, .. }) if self.offline => {
+                Err(Error::ModelNotFound { model, looked, why: "and paperkin is set to offline".to_owned() })
+            }
+            Err(Error::ModelNotFound { .. }) if is_hub_id(&self.model) => {
+                crate::model::fetch(&self.model, self)?;
+                resolve(&self.model, self.cache.as_ref())
+            }
+            other => other,
+        }
+    }
+
+    pub(crate) fn embedder(&self) -> Result<LazyEmbedder> {
+        Ok(LazyEmbedder::new(self.open_model()?, self.device, self.precision))
+    }
+}
+
+/// A variable that is set to something.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// As the hub's own tools read a switch.
+fn is_on(name: &str) -> bool {
+    variable(name).is_some_and(|value| matches!(value.to_ascii_uppercase().as_str(), "1" | "ON" | "YES" | "TRUE"))
+}
+
+fn read_config(given: Option<&Path>) -> Result<Config> {
+    let in_configuration = dirs::config_dir().map(|dir| dir.join("paperkin").join("paperkin.toml"));
+    let path = match given {
+        Some(path) => Some(path.to_path_buf()),
+        None => [Some(PathBuf::from("paperkin.toml")), in_configuration].into_iter().flatten().find(|path| path.is_file()),
+    };
+    let Some(path) = path else { return Ok(Config::default()) };
+    let text = std::fs::read_to_string(&path).map_err(|e| Error::io("cannot read the settings", &path, e))?;
+    toml::from_str(&text).map_err(|e| Error::usage(format!("{}: {}", path.display(), e.to_string().trim_end())))
+}
+
+/// A day as a person writes it: a date, `today` or `yesterday` (UTC).
+pub(crate) fn day(text: Option<&str>) -> Result<Option<Date>> {
+    let Some(text) = text else { return Ok(None) };
+    let day = match text {
+        "today" => Some(today()),
+        "yesterday" => today().yesterday().ok(),
+        _ => parse_date(text),
+    };
+    day.map(Some).ok_or_else(|| Error::usage(format!("no day {text:?}; expected YYYY-MM-DD, today or yesterday")))
+}
+
+/// The day in UTC.
+pub(crate) fn today() -> Date {
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
+/// The time in UTC, to the second.
+pub(crate) fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

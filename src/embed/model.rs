@@ -1,0 +1,266 @@
+//! A model's files, read and checked, and the [`Space`] that follows from them.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use candle_transformers::models::bert;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use tokenizers::{Tokenizer, TruncationParams};
+
+use super::modules::{self, CONFIG, Modules, TOKENIZER, WEIGHTS, damaged};
+use crate::error::{Error, Result};
+use crate::vector::{Space, TEXT_TEMPLATE};
+
+/// A model that can be run: its files read, nothing computed yet.
+pub struct Model {
+    files: Files,
+    space: Space,
+    config: bert::Config,
+    modules: Modules,
+    tokenizer: Vec<u8>,
+    weights: Cow<'static, [u8]>,
+}
+
+/// Where a model's files are.
+#[derive(Debug, Clone)]
+pub(super) enum Files {
+    #[cfg(feature = "embedded-model")]
+    BuiltIn,
+    Directory(PathBuf),
+}
+
+/// What paperkin's own conversion writes beside a model: its name and where it comes from.
+#[derive(Deserialize)]
+struct Origin {
+    model: String,
+    revision: Option<String>,
+}
+
+/// See [`super::convert`].
+pub(super) const ORIGIN: &str = "origin.json";
+
+impl Model {
+    /// The model inside the binary, all-MiniLM-L6-v2 as f16.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ModelNotFound`] in a build without the feature `embedded-model`.
+    pub fn built_in() -> Result<Self> {
+        #[cfg(feature = "embedded-model")]
+        return Self::read(Files::BuiltIn, "built-in", None);
+        #[cfg(not(feature = "embedded-model"))]
+        Err(Error::ModelNotFound {
+            model: "sentence-transformers/all-MiniLM-L6-v2".to_owned(),
+            looked: vec!["the binary".to_owned()],
+            why: "as this paperkin was built without its model".to_owned(),
+        })
+    }
+
+    /// A sentence-transformers directory; `name` and `revision` if the caller knows better than its files.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ModelUnsupported`] names what paperkin cannot run, [`Error::ModelDamaged`] what is missing or broken.
+    pub fn from_directory(directory: &Path, name: Option<&str>, revision: Option<&str>) -> Result<Self> {
+        let canonical = directory.canonicalize().map_err(|e| Error::io("cannot open the model", directory, e))?;
+        let folder = canonical.file_name().map_or_else(|| canonical.to_string_lossy(), |name| name.to_string_lossy()).into_owned();
+        Self::read(Files::Directory(canonical), name.unwrap_or(&folder), revision)
+    }
+
+    fn read(files: Files, fallback_name: &str, revision: Option<&str>) -> Result<Self> {
+        let origin: Option<Origin> = files.read(ORIGIN)?.map(|json| modules::parse(fallback_name, ORIGIN, &json)).transpose()?;
+        let name = origin.as_ref().map_or(fallback_name, |origin| &origin.model);
+        let revision = revision.map(str::to_owned).or_else(|| origin.as_ref().and_then(|origin| origin.revision.clone()));
+        let modules = modules::read(name, &files)?;
+        let need = |file: &str| {
+            let path = format!("{}{file}", modules.folder);
+            files.read(&path)?.ok_or_else(|| damaged(name, format!("it has no {path}{}", files.instead_of_weights(file))))
+        };
+        let config = read_config(name, &need(CONFIG)?)?;
+        let tokenizer = need(TOKENIZER)?.into_owned();
+        let weights = need(WEIGHTS)?;
+        let max_tokens = modules.max_tokens.unwrap_or(config.max_position_embeddings).min(config.max_position_embeddings);
+        let space = Space {
+            model: name.to_owned(),
+            revision,
+            weights_sha256: files.weights_sha256(&weights),
+            tokenizer_sha256: sha256(&tokenizer),
+            pooling: modules.pooling.name().to_owned(),
+            prompt: modules.prompts.document.clone(),
+            max_tokens,
+            text_template: TEXT_TEMPLATE.to_owned(),
+            dim: config.hidden_size,
+            precision: "exact".to_owned(),
+            device: "cpu".to_owned(),
+            path: "candle".to_owned(),
+        };
+        Ok(Self { files, space, config, modules, tokenizer, weights })
+    }
+
+    /// The space of its vectors.
+    pub fn space(&self) -> &Space {
+        &self.space
+    }
+
+    /// The directory it was read from; `None` for the one inside the binary.
+    pub fn directory(&self) -> Option<&Path> {
+        match &self.files {
+            Files::Directory(path) => Some(path),
+            #[cfg(feature = "embedded-model")]
+            Files::BuiltIn => None,
+        }
+    }
+
+    /// Layers of the transformer.
+    pub fn layers(&self) -> usize {
+        self.config.num_hidden_layers
+    }
+
+    /// Bytes of the weights' file.
+    pub fn weights_len(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// What is put before a question.
+    pub fn query_prompt(&self) -> &str {
+        &self.modules.prompts.query
+    }
+
+    pub(super) fn config(&self) -> &bert::Config {
+        &self.config
+    }
+
+    pub(super) fn weights(&self) -> &[u8] {
+        &self.weights
+    }
+
+    pub(super) fn into_modules(self) -> Modules {
+        self.modules
+    }
+
+    /// The tokenizer, which cuts at the model's length and pads nothing, whatever its file says.
+    pub(super) fn tokenizer(&self) -> Result<Tokenizer> {
+        let wrong = |what: String| damaged(&self.space.name(), format!("{TOKENIZER}: {what}"));
+        let mut tokenizer = Tokenizer::from_bytes(&self.tokenizer).map_err(|e| wrong(e.to_string()))?;
+        let truncation = TruncationParams { max_length: self.space.max_tokens, ..TruncationParams::default() };
+        tokenizer.with_truncation(Some(truncation)).map_err(|e| wrong(e.to_string()))?;
+        tokenizer.with_padding(None);
+        let ids = tokenizer.get_vocab_size(true);
+        if ids > self.config.vocab_size {
+            return Err(wrong(format!("it has {ids} tokens, the model has {}", self.config.vocab_size)));
+        }
+        Ok(tokenizer)
+    }
+}
+
+fn read_config(model: &str, json: &[u8]) -> Result<bert::Config> {
+    #[derive(Deserialize)]
+    struct Kind {
+        model_type: Option<String>,
+        #[serde(default)]
+        architectures: Option<Vec<String>>,
+        hidden_act: Option<String>,
+    }
+    let kind: Kind = modules::parse(model, CONFIG, json)?;
+    let unsupported = |what: String| Error::ModelUnsupported { model: model.to_owned(), what };
+    let architectures = kind.architectures.unwrap_or_default();
+    let is_bert = kind.model_type.as_deref().map_or_else(|| architectures.iter().any(|a| a.starts_with("Bert")), |t| t == "bert");
+    if !is_bert {
+        let got = kind.model_type.or_else(|| architectures.into_iter().next()).unwrap_or_else(|| "unknown".to_owned());
+        return Err(unsupported(format!("its architecture is {got}; paperkin runs bert")));
+    }
+    match kind.hidden_act.as_deref() {
+        Some("gelu" | "relu") => {}
+        other => return Err(unsupported(format!("its activation is {}; paperkin knows gelu and relu", other.unwrap_or("not said")))),
+    }
+    modules::parse(model, CONFIG, json)
+}
+
+impl Files {
+    /// A file's content; `None` where there is no such file.
+    pub(super) fn read(&self, name: &str) -> Result<Option<Cow<'static, [u8]>>> {
+        match self {
+            #[cfg(feature = "embedded-model")]
+            Self::BuiltIn => Ok(built_in::file(name).map(Cow::Borrowed)),
+            Self::Directory(directory) => {
+                let path = directory.join(name);
+                match std::fs::read(&path) {
+                    Ok(bytes) => Ok(Some(Cow::Owned(bytes))),
+                    Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                    Err(e) => Err(Error::io("cannot read", &path, e)),
+                }
+            }
+        }
+    }
+
+    /// The built-in model's hash is known when paperkin is built, which saves each start from computing it.
+    fn weights_sha256(&self, weights: &[u8]) -> String {
+        match self {
+            #[cfg(feature = "embedded-model")]
+            Self::BuiltIn => built_in::weights_sha256().to_owned(),
+            Self::Directory(_) => sha256(weights),
+        }
+    }
+
+    /// Models of old times have their weights in other formats only.
+    fn instead_of_weights(&self, missing: &str) -> &'static str {
+        match self {
+            Self::Directory(path) if missing == WEIGHTS && path.join("pytorch_model.bin").exists() => {
+                " (its pytorch_model.bin can run code when it is read; paperkin reads safetensors only)"
+            }
+            Self::Directory(path) if missing == WEIGHTS && path.join("model.safetensors.index.json").exists() => {
+                " (its weights are in several files, which paperkin does not read)"
+            }
+            _ => "",
+        }
+    }
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The files in `models/all-MiniLM-L6-v2`, inside the binary.
+#[cfg(feature = "embedded-model")]
+mod built_in {
+    macro_rules! model_file {
+        ($name:literal) => {
+            include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/all-MiniLM-L6-v2/", $name)).as_slice()
+        };
+    }
+
+    pub(super) fn file(name: &str) -> Option<&'static [u8]> {
+        Some(match name {
+            "model.safetensors" => model_file!("model.safetensors"),
+            "tokenizer.json" => model_file!("tokenizer.json"),
+            "config.json" => model_file!("config.json"),
+            "modules.json" => model_file!("modules.json"),
+            "sentence_bert_config.json" => model_file!("sentence_bert_config.json"),
+            "config_sentence_transformers.json" => model_file!("config_sentence_transformers.json"),
+            "1_Pooling/config.json" => model_file!("1_Pooling/config.json"),
+            "origin.json" => model_file!("origin.json"),
+            _ => return None,
+        })
+    }
+
+    /// From the list of hashes beside the weights.
+    pub(super) fn weights_sha256() -> &'static str {
+        let sums = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/all-MiniLM-L6-v2/SHA256SUMS"));
+        sums.lines().find_map(|line| line.strip_suffix("  model.safetensors")).expect("SHA256SUMS names the weights")
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::super::sha256;
+
+        #[test]
+        fn the_list_of_hashes_is_true() {
+            let sums = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/all-MiniLM-L6-v2/SHA256SUMS"));
+            for line in sums.lines() {
+                let (sum, name) = line.split_once("  ").unwrap();
+                assert_eq!(super::file(name).map(sha256).as_deref(), Some(sum), "{name}");
+            }
+        }
+    }
+}

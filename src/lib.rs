@@ -1,0 +1,44 @@
+//! paperkin finds the papers that are kin to the ones you like, on your own machine.
+//!
+//! Data flows one way:
+//!
+//! ```text
+//! bytes ─ source ─▶ Paper ─ embed ─▶ vectors ─ library ─▶ recommend ─ render ─▶ text
+//!                                      (SQLite)   index
+//! ```
+//!
+//! | room | owns | may use |
+//! |---|---|---|
+//! | [`paper`] | `Paper`, `PaperId`, dates, the normal form of a title, what is embedded | – |
+//! | [`vector`] | `Vectors` (row-major matrix), `RowId`, `Space` (what made a vector) | – |
+//! | [`error`] | one `Error`, with a hint and an exit class | – |
+//! | [`source`] | bytes → papers: detection, one file per format, text cleaning | paper, error |
+//! | [`remote`] | polite HTTP: a model from the hub into the hub's cache | error |
+//! | [`embed`] | texts → vectors: model directory, tokens, Candle's BERT, pooling | vector, error |
+//! | [`index`] | vectors → nearest rows | vector |
+//! | [`library`] | the store; the only room that names its files | paper, vector, error |
+//! | [`ingest`] | source → embedder → library; progress by callback | paper, vector, source, embed, library, error |
+//! | [`recommend`] | queries, their answers and the reasons for them | paper, vector, embed, index, library, error |
+//! | [`render`] | values in, text out: table, JSON, CSV, Markdown, BibTeX, HTML | paper, vector, error, library, ingest, recommend |
+//!
+//! `tests/it/house.rs` holds the same table and fails on any other arrow.
+//!
+//! What holds everywhere: a source never embeds; `embed` never sees a `Paper` and never opens a
+//! connection; `index` never sees a path or a paper; `render` never computes; computing an answer
+//! never writes. Only the program in `src/bin` prints, reads the clock or exits. There is no
+//! `unsafe` in this crate.
+
+pub mod embed;
+pub mod error;
+pub mod index;
+pub mod ingest;
+pub mod library;
+pub mod paper;
+pub mod recommend;
+#[cfg(feature = "remote")]
+pub mod remote;
+pub mod render;
+pub mod source;
+pub mod vector;
+
+pub use error::{Error, ExitClass, Result};

@@ -1,0 +1,133 @@
+//! What a stored paper becomes when a record tells more of it. Pure: no database here.
+//!
+//! A record fills gaps and never takes anything away. The text, a title with its abstract, is one thing and is replaced
+//! whole: by a newer version, by the same kind of source saying it anew, or where there was no abstract; never by an older
+//! version. Votes and comments only grow; first days stay first.
+
+use crate::paper::{Paper, PaperId};
+
+/// A paper as it is stored, with the format of the source that its text is from.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Stored {
+    pub paper: Paper,
+    pub text_format: String,
+}
+
+/// True if the record's text shall replace the stored one.
+pub(super) fn replaces_text(stored: &Stored, record: &Paper, format: &str) -> bool {
+    let (old, new) = (&stored.paper, record);
+    if new.embedding_text() == old.embedding_text() || new.title.is_empty() {
+        return false;
+    }
+    match (old.version, new.version) {
+        (Some(old), Some(new)) if new != old => return new > old,
+        _ => {}
+    }
+    match (old.abstract_text.is_empty(), new.abstract_text.is_empty()) {
+        (true, false) => true,
+        (false, true) => false,
+        _ => format == stored.text_format,
+    }
+}
+
+/// The stored paper with what the record adds. The text is replaced only if `replace_text`.
+pub(super) fn merge(stored: &Stored, record: &Paper, format: &str, replace_text: bool) -> Stored {
+    let mut paper = stored.paper.clone();
+    let mut text_format = stored.text_format.clone();
+    if replace_text {
+        paper.title = record.title.clone();
+        paper.abstract_text = record.abstract_text.clone();
+        paper.version = record.version.or(paper.version);
+        text_format = format.to_owned();
+    } else {
+        let same_text = paper.embedding_text() == record.embedding_text();
+        paper.version = if same_text { paper.version.max(record.version) } else { paper.version };
+    }
+    for id in &record.ids {
+        paper.add_id(id.clone());
+    }
+    // A full list of names says more than a shorter one, or than a number.
+    if record.authors.len() > paper.authors.len() {
+        paper.authors = record.authors.clone();
+    }
+    paper.authors_count = paper.authors_count.max(record.count_authors());
+    for category in &record.categories {
+        if !paper.categories.contains(category) {
+            paper.categories.push(category.clone());
+        }
+    }
+    paper.published = paper.published.or(record.published);
+    paper.updated = paper.updated.max(record.updated);
+    paper.day = earliest(paper.day, record.day);
+    paper.upvotes = paper.upvotes.max(record.upvotes);
+    paper.comments = paper.comments.max(record.comments);
+    paper.url = paper.url.or_else(|| record.url.clone());
+    Stored { paper, text_format }
+}
+
+fn earliest<T: Ord>(a: Option<T>, b: Option<T>) -> Option<T> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// True if both have an id of one kind, and not the same: then they are two papers, whatever else agrees.
+pub(super) fn conflict(a: &[PaperId], b: &[PaperId]) -> bool {
+    let clash = |x: &PaperId| b.iter().any(|y| x.kind() == y.kind() && x != y) && !b.contains(x);
+    a.iter().any(|x| !matches!(x, PaperId::Title(_)) && clash(x))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paper(id: &str, text: &str, version: Option<u32>) -> Paper {
+        let mut paper = Paper { title: "T".into(), abstract_text: text.into(), version, ..Paper::default() };
+        paper.add_id(PaperId::parse(id));
+        paper
+    }
+
+    #[test]
+    fn the_text_is_replaced_by_newer_versions_and_by_its_own_source_only() {
+        let stored = |text: &str, version| Stored { paper: paper("2508.13426", text, version), text_format: "hf".into() };
+        let cases = [
+            ("old", None, "new", None, "hf", true),
+            ("old", None, "new", None, "jsonl", false),
+            ("old", Some(1), "new", Some(2), "jsonl", true),
+            ("old", Some(2), "new", Some(1), "hf", false),
+            ("old", Some(2), "new", Some(2), "jsonl", false),
+            ("", None, "new", None, "jsonl", true),
+            ("old", None, "", None, "hf", false),
+            ("same", Some(1), "same", Some(2), "jsonl", false),
+        ];
+        for case @ (old, old_version, new, new_version, format, expected) in cases {
+            assert_eq!(replaces_text(&stored(old, old_version), &paper("2508.13426", new, new_version), format), expected, "{case:?}");
+        }
+    }
+
+    #[test]
+    fn merging_fills_gaps_and_takes_nothing() {
+        let mut first = paper("title:0123456789abcdef", "text", None);
+        first.comments = Some(3);
+        first.day = crate::paper::parse_date("2025-12-10");
+        let mut second = paper("2508.13426", "other text", Some(1));
+        second.authors = vec!["A".into(), "B".into()];
+        second.day = crate::paper::parse_date("2025-03-11");
+        second.comments = Some(1);
+        let merged = merge(&Stored { paper: first, text_format: "capture".into() }, &second, "hf", false).paper;
+        assert_eq!(merged.id().to_string(), "2508.13426");
+        assert_eq!(merged.ids.len(), 2);
+        assert_eq!((merged.abstract_text.as_str(), merged.comments, merged.authors_count), ("text", Some(3), Some(2)));
+        assert_eq!(merged.day.unwrap().to_string(), "2025-03-11");
+    }
+
+    #[test]
+    fn two_ids_of_one_kind_are_two_papers() {
+        let ids = |texts: &[&str]| texts.iter().map(|t| PaperId::parse(t)).collect::<Vec<_>>();
+        assert!(conflict(&ids(&["2508.13426", "10.1000/182"]), &ids(&["2508.13427", "10.1000/182"])));
+        assert!(!conflict(&ids(&["2508.13426"]), &ids(&["10.1000/182"])));
+        assert!(!conflict(&ids(&["title:0123456789abcdef"]), &ids(&["title:1123456789abcdef"])));
+        assert!(!conflict(&ids(&["2508.13426"]), &ids(&["2508.13426", "10.1000/182"])));
+    }
+}

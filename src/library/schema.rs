@@ -1,0 +1,175 @@
+//! The tables, and opening them: every refusal is an error of its own.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::{Error, Result};
+
+/// `pkin`: tells a library from any other SQLite database.
+const APPLICATION: i64 = 0x706b_696e;
+/// Grows with every change of the tables.
+const FORMAT: i64 = 1;
+
+const TABLES: &str = "
+CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
+
+-- What made vectors, as JSON; see vector::Space.
+CREATE TABLE spaces (space INTEGER PRIMARY KEY, stamp TEXT NOT NULL UNIQUE) STRICT;
+
+-- AUTOINCREMENT: the number of a paper that was removed is never given again.
+CREATE TABLE papers (
+    row INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    title TEXT NOT NULL,
+    title_key TEXT NOT NULL,
+    abstract TEXT NOT NULL,
+    authors TEXT NOT NULL,
+    authors_count INTEGER,
+    categories TEXT NOT NULL,
+    published TEXT,
+    updated TEXT,
+    day TEXT,
+    upvotes INTEGER,
+    comments INTEGER,
+    url TEXT,
+    version INTEGER,
+    text_hash BLOB NOT NULL,
+    text_format TEXT NOT NULL,
+    added TEXT NOT NULL
+) STRICT;
+CREATE INDEX papers_by_title ON papers (title_key);
+
+-- Every id that a paper was ever known by.
+CREATE TABLE ids (
+    id TEXT PRIMARY KEY,
+    row INTEGER NOT NULL REFERENCES papers ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ids_by_row ON ids (row);
+
+-- Who told of a paper, and what it last said.
+CREATE TABLE sources (
+    row INTEGER NOT NULL REFERENCES papers ON DELETE CASCADE,
+    format TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    day TEXT,
+    said BLOB NOT NULL,
+    PRIMARY KEY (row, format, origin)
+) STRICT, WITHOUT ROWID;
+
+-- The vector of a paper's text, as little-endian f16.
+CREATE TABLE vectors (
+    row INTEGER PRIMARY KEY REFERENCES papers ON DELETE CASCADE,
+    space INTEGER NOT NULL REFERENCES spaces,
+    text_hash BLOB NOT NULL,
+    vector BLOB NOT NULL
+) STRICT;
+-- Those of a reindex that is not yet complete.
+CREATE TABLE next_vectors (
+    row INTEGER PRIMARY KEY REFERENCES papers ON DELETE CASCADE,
+    space INTEGER NOT NULL REFERENCES spaces,
+    text_hash BLOB NOT NULL,
+    vector BLOB NOT NULL
+) STRICT;
+
+-- The text index; the triggers keep it in the transaction of the paper.
+CREATE VIRTUAL TABLE papers_text USING fts5 (
+    title, abstract, content = 'papers', content_rowid = 'row', tokenize = 'porter unicode61 remove_diacritics 2'
+);
+CREATE TRIGGER papers_inserted AFTER INSERT ON papers BEGIN
+    INSERT INTO papers_text (rowid, title, abstract) VALUES (new.row, new.title, new.abstract);
+END;
+CREATE TRIGGER papers_deleted AFTER DELETE ON papers BEGIN
+    INSERT INTO papers_text (papers_text, rowid, title, abstract) VALUES ('delete', old.row, old.title, old.abstract);
+END;
+CREATE TRIGGER papers_updated AFTER UPDATE OF title, abstract ON papers BEGIN
+    INSERT INTO papers_text (papers_text, rowid, title, abstract) VALUES ('delete', old.row, old.title, old.abstract);
+    INSERT INTO papers_text (rowid, title, abstract) VALUES (new.row, new.title, new.abstract);
+END;
+
+INSERT INTO meta VALUES ('generation', 0);
+";
+
+/// Opens the database of a library that exists, and checks that it is one. `directory` is for messages.
+pub(super) fn open(file: &Path, directory: &Path, write: bool) -> Result<Connection> {
+    if !file.exists() {
+        return Err(Error::NoLibrary { path: directory.to_path_buf() });
+    }
+    let connection = if write { Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)? } else { open_to_read(file)? };
+    check(&connection, directory)?;
+    set_up(&connection)?;
+    Ok(connection)
+}
+
+/// Opens the database, and makes it where there is none. The caller holds the lock.
+pub(super) fn create_or_open(file: &Path, directory: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let connection = Connection::open_with_flags(file, flags)?;
+    let is_new = pragma(&connection, "application_id").map_err(|e| not_a_library(directory, &e))? == 0 && is_empty(&connection)?;
+    set_up(&connection)?;
+    if is_new {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        create(&connection)?;
+    }
+    check(&connection, directory)?;
+    Ok(connection)
+}
+
+/// A library that lives as long as the process.
+pub(super) fn in_memory() -> Result<Connection> {
+    let connection = Connection::open_in_memory()?;
+    set_up(&connection)?;
+    create(&connection)?;
+    Ok(connection)
+}
+
+/// One transaction: a library is made whole, or not at all.
+fn create(connection: &Connection) -> Result<()> {
+    connection.execute_batch(&format!("BEGIN IMMEDIATE;{TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"))?;
+    Ok(())
+}
+
+fn set_up(connection: &Connection) -> Result<()> {
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // After a commit returns, a power cut cannot take it back.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // Text of others must not be able to call functions through the schema.
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// Readers of a library on a medium that cannot be written must not ask SQLite for its shared memory file.
+fn open_to_read(file: &Path) -> Result<Connection> {
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    if pragma(&connection, "schema_version").is_ok() {
+        return Ok(connection);
+    }
+    let uri = format!("file:{}?immutable=1", file.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23"));
+    Ok(Connection::open_with_flags(uri, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)?)
+}
+
+fn check(connection: &Connection, directory: &Path) -> Result<()> {
+    let application = pragma(connection, "application_id").map_err(|e| not_a_library(directory, &e))?;
+    if application != APPLICATION {
+        return Err(Error::NotALibrary { path: directory.to_path_buf(), what: "its library.db is a database of another program".to_owned() });
+    }
+    let found = pragma(connection, "user_version")?;
+    if found != FORMAT {
+        return Err(Error::LibraryFormat { path: directory.to_path_buf(), found, expected: FORMAT });
+    }
+    Ok(())
+}
+
+fn not_a_library(directory: &Path, error: &rusqlite::Error) -> Error {
+    Error::NotALibrary { path: directory.to_path_buf(), what: format!("its library.db cannot be read: {error}") }
+}
+
+fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, name, |row| row.get(0))
+}
+
+fn is_empty(connection: &Connection) -> Result<bool> {
+    Ok(connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))? == 0)
+}

@@ -1,0 +1,62 @@
+//! What `add` did, and what a library holds, in a few lines.
+
+use crate::ingest::Report;
+use crate::library::Status;
+
+/// One line: `93 records of 77 papers: 77 new, 16 merged, 0 updated, 0 unchanged, 0 failed; 77 embedded`.
+pub fn report_line(report: &Report) -> String {
+    let mut line = format!(
+        "{} of {}: {} new, {} merged, {} updated, {} unchanged, {} failed; {} embedded",
+        plural(report.read, "record"),
+        plural(report.papers, "paper"),
+        report.new,
+        report.merged,
+        report.updated,
+        report.unchanged,
+        report.failed,
+        if report.embedded == 0 { "nothing".to_owned() } else { report.embedded.to_string() },
+    );
+    let extras = [
+        (report.without_abstract, "without an abstract"),
+        (report.skipped_files, "files passed over"),
+        (report.failed_inputs, "inputs could not be read"),
+    ];
+    for (count, what) in extras.into_iter().filter(|(count, _)| *count > 0) {
+        line.push_str(&format!("; {count} {what}"));
+    }
+    line
+}
+
+/// The state of a library, a fact a line.
+pub fn status_text(status: &Status) -> String {
+    let space = status.space.as_ref();
+    let days = match (status.first_published, status.last_published) {
+        (Some(first), Some(last)) => format!("{first} to {last}"),
+        _ => String::new(),
+    };
+    let sources = status.sources.iter().map(|(format, count)| format!("{count} {format}")).collect::<Vec<_>>().join(", ");
+    let facts = [
+        ("library", status.library.as_ref().map(|path| path.display().to_string()).unwrap_or_default()),
+        ("papers", status.papers.to_string()),
+        ("published", days),
+        ("told by", sources),
+        ("vectors", status.vectors.to_string()),
+        ("no abstract", if status.without_abstract > 0 { status.without_abstract.to_string() } else { String::new() }),
+        (
+            "reindexing",
+            if status.next_vectors > 0 { format!("{} new vectors wait; `paperkin reindex` goes on", status.next_vectors) } else { String::new() },
+        ),
+        ("model", space.map(|space| space.name()).unwrap_or_default()),
+        (
+            "vectors of",
+            space.map(|s| format!("{} numbers, {} pooling, at most {} tokens, {}", s.dim, s.pooling, s.max_tokens, s.precision)).unwrap_or_default(),
+        ),
+        ("search", "exact".to_owned()),
+        ("size", format!("{:.1} MB", status.bytes as f64 / 1e6)),
+    ];
+    facts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name:<12}{value}\n")).collect()
+}
+
+fn plural(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}

@@ -1,0 +1,64 @@
+//! Text as it is kept: one line, single spaces, no control characters, none of a feed's or a bot's words.
+
+/// Puts text on one line: white space of any kind and length becomes one space, control characters go.
+///
+/// ```
+/// use paperkin::source::clean;
+/// assert_eq!(clean("  Large\n  Multimodal\u{0}\tModels "), "Large Multimodal Models");
+/// ```
+pub fn clean(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}').filter(|w| !w.is_empty()) {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
+}
+
+/// [`clean`], without what feeds put before an abstract; empty where a bot's comment stands for one.
+pub(super) fn clean_abstract(text: &str) -> String {
+    let text = clean(text);
+    let rest = without_feed_prefix(&text);
+    if is_bot_comment(rest) { String::new() } else { rest.to_owned() }
+}
+
+/// arXiv's feeds write `arXiv:2508.13426v1 Announce Type: cross Abstract: …`; some people's exports write `Abstract: …`.
+fn without_feed_prefix(text: &str) -> &str {
+    const LONGEST_PREFIX: usize = 200;
+    if text.starts_with("arXiv:")
+        && let Some((head, rest)) = text.split_once("Abstract:")
+        && head.len() <= LONGEST_PREFIX
+    {
+        return rest.trim_start();
+    }
+    text.strip_prefix("Abstract: ").unwrap_or(text)
+}
+
+fn is_bot_comment(text: &str) -> bool {
+    text.starts_with("This is an automated message from the Librarian Bot") || text.starts_with("Librarian Bot. ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn abstracts_lose_what_is_not_theirs() {
+        let cases = [
+            ("arXiv:2508.13426v1 Announce Type: cross \nAbstract: We study\n  $x$.", "We study $x$."),
+            ("Abstract: We study.", "We study."),
+            (
+                "This is an automated message from the [Librarian Bot](x). I found…",
+                "This is an automated message from the [Librarian Bot](x). I found…",
+            ),
+            ("This is an automated message from the Librarian Bot. I found the following", ""),
+            ("שלום \u{202b}עולם 🚀\u{0}", "שלום \u{202b}עולם 🚀"),
+            (" \u{a0}\n", ""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(clean_abstract(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Which format an input is in, by its first bytes. File names are never looked at.
+
+use std::io::{BufRead, Read};
+
+use super::{page, unreadable};
+use crate::error::{Error, Result};
+
+/// The formats as they are read: [`super::Format`], with the two forms of a capture and of our own kept apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Capture,
+    Page,
+    Hf,
+    JsonLines,
+    PaperArray,
+}
+
+/// How much is looked at. A saved page names its papers some 20 kB from its top.
+const HEAD: u64 = 256 << 10;
+
+/// Takes the first bytes from the input.
+pub(super) fn head(origin: &str, input: &mut impl BufRead) -> Result<Vec<u8>> {
+    let mut head = Vec::new();
+    input.take(HEAD).read_to_end(&mut head).map_err(|e| Error::io("cannot read", origin.as_ref(), e))?;
+    let bom = head.starts_with(b"\xef\xbb\xbf");
+    if bom {
+        head.drain(..3);
+    }
+    Ok(head)
+}
+
+/// Decides on the format, or says what the input is instead.
+pub(super) fn detect(origin: &str, head: &[u8]) -> Result<Kind> {
+    if head.iter().all(u8::is_ascii_whitespace) {
+        return Err(unreadable(origin, "the input is empty"));
+    }
+    if let Some((name, hint)) = foreign(head) {
+        let what = format!("this is {name}, not text");
+        return Err(Error::Unreadable { origin: origin.to_owned(), what, hint: hint.map(str::to_owned) });
+    }
+    let text = String::from_utf8_lossy(head);
+    let text = text.trim_start();
+    let kind = match text.as_bytes()[0] {
+        b'[' => Some(array_kind(text)),
+        b'{' => Some(object_kind(text)),
+        b'<' => page::is_page(text).then_some(Kind::Page),
+        _ if is_capture(text) => Some(Kind::Capture),
+        _ => None,
+    };
+    kind.ok_or_else(|| Error::Unreadable {
+        origin: origin.to_owned(),
+        what: format!("no known format; it begins with {}", beginning(text)),
+        hint: Some("paperkin reads pasted or saved Daily Papers pages (capture), Daily Papers JSON (hf) and JSON lines (jsonl)".to_owned()),
+    })
+}
+
+/// The beginning of a text, for a message.
+fn beginning(text: &str) -> String {
+    const SHOWN: usize = 40;
+    let line: String = text.lines().next().unwrap_or_default().chars().take(SHOWN).collect();
+    format!("{line:?}")
+}
+
+/// Names what is no text at all.
+fn foreign(head: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
+    const MAGIC: [(&[u8], &str, Option<&str>); 8] = [
+        (b"\x1f\x8b", "a gzip file", Some("`zcat FILE | paperkin add -` reads it")),
+        (b"\x28\xb5\x2f\xfd", "a Zstandard file", Some("`zstdcat FILE | paperkin add -` reads it")),
+        (b"PK\x03\x04", "a zip file", Some("`unzip -p FILE | paperkin add -` reads it")),
+        (b"%PDF", "a PDF", Some("paperkin reads lists of papers with their abstracts, not the papers themselves")),
+        (b"SQLite format 3\0", "an SQLite database", Some("give the directory of a library with --library")),
+        (b"PAR1", "a Parquet file", None),
+        (b"\xff\xfe", "UTF-16 text", Some("`iconv -f UTF-16 -t UTF-8 FILE | paperkin add -` reads it")),
+        (b"\xfe\xff", "UTF-16 text", Some("`iconv -f UTF-16 -t UTF-8 FILE | paperkin add -` reads it")),
+    ];
+    if let Some((_, name, hint)) = MAGIC.iter().find(|(magic, ..)| head.starts_with(magic)) {
+        return Some((name, *hint));
+    }
+    // Real text may hold a stray NUL or a few broken characters; a binary file is full of them.
+    let strange = head.iter().filter(|&&b| b < b' ' && !b.is_ascii_whitespace()).count() + broken(head);
+    (strange * 50 > head.len()).then_some(("a binary file", None))
+}
+
+fn broken(head: &[u8]) -> usize {
+    head.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count()
+}
+
+/// An array of Daily Papers entries has a `paper` in each; anything else may be our own.
+fn array_kind(text: &str) -> Kind {
+    let first = text[1..].trim_start();
+    if looks_like_entry(first) { Kind::Hf } else { Kind::PaperArray }
+}
+
+fn object_kind(text: &str) -> Kind {
+    let wrapped = text[1..].trim_start().starts_with("\"dailyPapers\"");
+    if wrapped || looks_like_entry(text) { Kind::Hf } else { Kind::JsonLines }
+}
+
+/// True if the first key of the object at the start of `text`, on its outermost level, includes `paper`.
+fn looks_like_entry(text: &str) -> bool {
+    let (mut depth, mut at) = (0, 0);
+    let bytes = text.as_bytes();
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth <= 1 => return false,
+            b'}' | b']' => depth -= 1,
+            b'"' => {
+                let end = at + 1 + string_length(&bytes[at + 1..]);
+                let is_key = bytes.get(end + 1..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b":"));
+                if depth == 1 && is_key && &bytes[at + 1..end] == b"paper" {
+                    return true;
+                }
+                at = end;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    false
+}
+
+/// The length of a JSON string whose opening quote has been passed.
+fn string_length(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while at < bytes.len() && bytes[at] != b'"' {
+        at += if bytes[at] == b'\\' { 2 } else { 1 };
+    }
+    at.min(bytes.len())
+}
+
+/// The page's banner, which every copy of it holds.
+fn is_capture(text: &str) -> bool {
+    const BANNERS: [&str; 3] = ["Get trending papers in your email inbox", "and the research community", "Daily Papers"];
+    text.lines().take(40).any(|line| BANNERS.iter().any(|banner| line.contains(banner)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_told_by_their_content() {
+        let cases: [(&[u8], Result<Kind, &str>); 16] = [
+            (b"{\"id\": \"1\", \"title\": \"T\"}\n", Ok(Kind::JsonLines)),
+            (b" \n[{\"title\": \"\\\"paper\\\":\"}]", Ok(Kind::PaperArray)),
+            (b"[{\"title\": \"paper\", \"paper\": {}}]", Ok(Kind::Hf)),
+            (b"[{\"x\": {\"paper\": 1}, \"title\": \"T\"}]", Ok(Kind::PaperArray)),
+            (b"{\"dailyPapers\": []}", Ok(Kind::Hf)),
+            (b"[]", Ok(Kind::PaperArray)),
+            (b"new\n\nGet trending papers in your email inbox!\n\nSubscribe\n", Ok(Kind::Capture)),
+            (b"<!doctype html><div data-target=\"DailyPapers\" data-props=\"{}\">", Ok(Kind::Page)),
+            (b"<html><p>hello", Err("no known format")),
+            (b"", Err("empty")),
+            (b" \n\t", Err("empty")),
+            (b"\x1f\x8b\x08", Err("gzip")),
+            (b"%PDF-1.5", Err("PDF")),
+            (b"\x00\x01\x02\x03ELF", Err("binary")),
+            (b"\xff\xfe{\x00", Err("UTF-16")),
+            (b"dear sir", Err("begins with \"dear sir\"")),
+        ];
+        for (head, expected) in cases {
+            match (detect("x", head), expected) {
+                (Ok(kind), Ok(expected)) => assert_eq!(kind, expected),
+                (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+                (got, expected) => panic!("{:?}: got {got:?}, expected {expected:?}", String::from_utf8_lossy(head)),
+            }
+        }
+    }
+}

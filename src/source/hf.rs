@@ -1,0 +1,124 @@
+//! The JSON of the Daily Papers API, in the shape of 2023 and in that of today, and as a saved page holds it.
+//!
+//! An entry is `{"paper": {"id", "title", "summary", "authors", "publishedAt", "upvotes", "submittedOnDailyAt", …},
+//! "publishedAt", "title", "summary", "numComments", …}`. Of its three dates, `paper.publishedAt` is arXiv's day, and
+//! `paper.submittedOnDailyAt`, else the entry's own `publishedAt`, is the day of the digest.
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::clean::{clean, clean_abstract};
+use super::jsonl::{json_reason, number};
+use super::{Failure, Item, unreadable};
+use crate::error::Result;
+use crate::paper::{Date, Paper, PaperId, parse_date};
+
+/// Reads an array of entries, or an object that holds one as `dailyPapers`, or one entry.
+pub(super) fn read(origin: &str, text: &str, day: Option<Date>) -> Result<Vec<Item>> {
+    let whole: Value = serde_json::from_str(text).map_err(|e| unreadable(origin, json_reason(&e)))?;
+    let entries = match whole {
+        Value::Array(entries) => entries,
+        Value::Object(mut object) => match object.remove("dailyPapers") {
+            Some(Value::Array(entries)) => entries,
+            Some(_) => return Err(unreadable(origin, "dailyPapers is not a list")),
+            None => vec![Value::Object(object)],
+        },
+        _ => return Err(unreadable(origin, "expected a list of papers")),
+    };
+    let read = |(i, value)| match serde_json::from_value::<Entry>(value).map_err(|e| e.to_string()).and_then(|entry| paper(entry, day)) {
+        Ok(paper) => Item::Paper(Box::new(paper)),
+        Err(reason) => Item::Failed(Failure { place: format!("{origin}: record {}", i + 1), reason }),
+    };
+    Ok(entries.into_iter().enumerate().map(read).collect())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    paper: Inner,
+    title: Option<String>,
+    summary: Option<String>,
+    published_at: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    num_comments: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Inner {
+    id: String,
+    title: Option<String>,
+    summary: Option<String>,
+    authors: Option<Vec<Author>>,
+    published_at: Option<String>,
+    submitted_on_daily_at: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    upvotes: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct Author {
+    name: Option<String>,
+    #[serde(default)]
+    hidden: bool,
+}
+
+/// Votes are no reason to lose a paper.
+fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    Ok(number(Value::deserialize(deserializer)?).unwrap_or(None))
+}
+
+fn paper(entry: Entry, day: Option<Date>) -> Result<Paper, String> {
+    let inner = entry.paper;
+    let first = |texts: [Option<String>; 2], clean: fn(&str) -> String| {
+        texts.iter().flatten().map(|text| clean(text)).find(|text| !text.is_empty()).unwrap_or_default()
+    };
+    let authors = inner.authors.unwrap_or_default().into_iter().filter(|author| !author.hidden).filter_map(|author| author.name);
+    let date = |text: &Option<String>| text.as_deref().and_then(parse_date);
+    let (id, version) = PaperId::parse_versioned(&clean(&inner.id));
+    let mut paper = Paper {
+        title: first([inner.title, entry.title], clean),
+        abstract_text: first([inner.summary, entry.summary], clean_abstract),
+        authors: authors.map(|name| clean(&name)).filter(|name| !name.is_empty()).collect(),
+        published: date(&inner.published_at),
+        day: date(&inner.submitted_on_daily_at).or(day).or(date(&entry.published_at)),
+        upvotes: inner.upvotes,
+        comments: entry.num_comments,
+        url: Some(format!("https://huggingface.co/papers/{id}")),
+        version,
+        ..Paper::default()
+    };
+    paper.add_id(id);
+    paper.authors_count = paper.count_authors();
+    if paper.title.is_empty() {
+        return Err("the record has no title".to_owned());
+    }
+    Ok(paper)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_and_new_shapes_and_odd_values_are_read() {
+        let text = r#"[
+            {"paper": {"id": "2405.15738", "authors": null, "publishedAt": "2024-05-24T17:34:15.000Z", "title": "Con\n  vLLaVA", "summary": "Long\ntext",
+                       "upvotes": 32}, "publishedAt": "2024-05-27T03:50:58.348Z", "numComments": 3},
+            {"paper": {"id": "2608.02023", "authors": [{"name": "Ada", "hidden": false}, {"name": "Bob", "hidden": true}],
+                       "publishedAt": "2026-08-03T00:00:00.000Z", "submittedOnDailyAt": "2026-08-04T00:00:00.000Z", "title": "Swan",
+                       "summary": "This is an automated message from the Librarian Bot. x", "upvotes": "1.2k"}, "summary": "The real one", "numComments": {}},
+            {"paper": {"title": "no id"}},
+            {"paper": {"id": "1", "title": " "}}
+        ]"#;
+        let items = read("x.json", text, None).unwrap();
+        let papers: Vec<&Paper> = items.iter().filter_map(|item| if let Item::Paper(paper) = item { Some(&**paper) } else { None }).collect();
+        assert_eq!(papers[0].title, "Con vLLaVA");
+        assert_eq!((papers[0].day.unwrap().to_string(), papers[0].upvotes, papers[0].comments), ("2024-05-27".into(), Some(32), Some(3)));
+        assert_eq!((papers[1].abstract_text.as_str(), papers[1].upvotes, papers[1].authors_count), ("The real one", Some(1200), Some(1)));
+        assert_eq!(papers[1].day.unwrap().to_string(), "2026-08-04");
+        let failed = |place: &str, reason: &str| Item::Failed(Failure { place: place.into(), reason: reason.into() });
+        assert_eq!(items[2], failed("x.json: record 3", "missing field `id`"));
+        assert_eq!(items[3], failed("x.json: record 4", "the record has no title"));
+    }
+}

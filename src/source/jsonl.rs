@@ -1,0 +1,287 @@
+//! Our own exchange format: one JSON object a line, which `export` writes and `add` reads back.
+//!
+//! Keys: `id`, `ids`, `title`, `abstract` (also `summary`), `authors` (a list, or one string), `authors_count`,
+//! `categories` (likewise), `published` (also `date`), `updated`, `day` (also `listed`), `upvotes`, `comments`, `url`,
+//! `version`, `doi`. All but a title, or an id with an abstract, are optional; unknown keys are ignored. An array of such
+//! objects is read too.
+
+use std::io::{BufRead, Read};
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::clean::{clean, clean_abstract};
+use super::{Failure, Item, unreadable};
+use crate::error::{Error, Result};
+use crate::paper::{Paper, PaperId, parse_date};
+
+/// A line may have this many bytes: no abstract is near it, and memory stays bounded.
+const MAX_LINE: u64 = 16 << 20;
+
+/// Reads line by line; a broken line is one failure.
+pub(super) fn lines<'a>(origin: &str, mut input: impl BufRead + 'a) -> impl Iterator<Item = Result<Item>> + 'a {
+    let origin = origin.to_owned();
+    let mut number = 0u64;
+    std::iter::from_fn(move || {
+        loop {
+            number += 1;
+            let line = match next_line(&origin, &mut input).transpose()? {
+                Ok(line) => line,
+                Err(error) => return Some(Err(error)),
+            };
+            let failed = |reason: String| Item::Failed(Failure { place: format!("{origin}:{number}"), reason });
+            return Some(Ok(match line {
+                Line::TooLong => failed(format!("the line is longer than {} MiB", MAX_LINE >> 20)),
+                Line::Whole(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => continue,
+                Line::Whole(bytes) => match record(&bytes).and_then(paper) {
+                    Ok(paper) => Item::Paper(Box::new(paper)),
+                    Err(reason) => failed(reason),
+                },
+            }));
+        }
+    })
+}
+
+/// serde would take a list for a record too, its first text for the id.
+fn record(json: &[u8]) -> Result<ReadRecord, String> {
+    if !json.trim_ascii_start().starts_with(b"{") {
+        return Err("not valid JSON for a paper: expected an object".to_owned());
+    }
+    serde_json::from_slice(json).map_err(|e| json_reason(&e))
+}
+
+enum Line {
+    Whole(Vec<u8>),
+    TooLong,
+}
+
+fn next_line(origin: &str, input: &mut impl BufRead) -> Result<Option<Line>> {
+    let io = |e| Error::io("cannot read", origin.as_ref(), e);
+    let mut bytes = Vec::new();
+    if input.take(MAX_LINE).read_until(b'\n', &mut bytes).map_err(io)? == 0 {
+        return Ok(None);
+    }
+    if bytes.len() as u64 == MAX_LINE && bytes.last() != Some(&b'\n') {
+        input.skip_until(b'\n').map_err(io)?;
+        return Ok(Some(Line::TooLong));
+    }
+    Ok(Some(Line::Whole(bytes)))
+}
+
+/// Reads an array of the same objects.
+pub(super) fn array(origin: &str, text: &str) -> Result<Vec<Item>> {
+    let values: Vec<Value> = serde_json::from_str(text).map_err(|e| unreadable(origin, json_reason(&e)))?;
+    let read = |(i, value): (usize, Value)| match record(value.to_string().as_bytes()).and_then(paper) {
+        Ok(paper) => Item::Paper(Box::new(paper)),
+        Err(reason) => Item::Failed(Failure { place: format!("{origin}: record {}", i + 1), reason }),
+    };
+    Ok(values.into_iter().enumerate().map(read).collect())
+}
+
+/// What serde_json says, with "the JSON is cut off" for an early end.
+pub(super) fn json_reason(error: &serde_json::Error) -> String {
+    match error.classify() {
+        serde_json::error::Category::Eof => format!("the JSON is cut off at line {} column {}", error.line(), error.column()),
+        serde_json::error::Category::Data if error.line() == 0 => error.to_string(),
+        _ => format!("not valid JSON: {error}"),
+    }
+}
+
+/// The record as it may be written. What paperkin writes itself is in `render`.
+#[derive(Deserialize)]
+struct ReadRecord {
+    #[serde(default, deserialize_with = "scalar")]
+    id: Option<String>,
+    #[serde(default, deserialize_with = "list")]
+    ids: Vec<String>,
+    #[serde(default, deserialize_with = "scalar")]
+    title: Option<String>,
+    #[serde(default, alias = "summary", deserialize_with = "scalar", rename = "abstract")]
+    abstract_text: Option<String>,
+    #[serde(default, deserialize_with = "list")]
+    authors: Vec<String>,
+    #[serde(default, deserialize_with = "number")]
+    authors_count: Option<u32>,
+    #[serde(default, deserialize_with = "list")]
+    categories: Vec<String>,
+    #[serde(default, alias = "date", deserialize_with = "scalar")]
+    published: Option<String>,
+    #[serde(default, deserialize_with = "scalar")]
+    updated: Option<String>,
+    #[serde(default, alias = "listed", deserialize_with = "scalar")]
+    day: Option<String>,
+    #[serde(default, deserialize_with = "number")]
+    upvotes: Option<u32>,
+    #[serde(default, deserialize_with = "number")]
+    comments: Option<u32>,
+    #[serde(default, deserialize_with = "scalar")]
+    url: Option<String>,
+    #[serde(default, deserialize_with = "version")]
+    version: Option<u32>,
+    #[serde(default, deserialize_with = "scalar")]
+    doi: Option<String>,
+}
+
+fn paper(record: ReadRecord) -> Result<Paper, String> {
+    let day = |what: &str, text: Option<String>| match text.as_deref().map(str::trim) {
+        None | Some("") => Ok(None),
+        Some(text) => parse_date(text).map(Some).ok_or(format!("{what} is no date: got {text:?}, expected YYYY-MM-DD")),
+    };
+    let mut paper = Paper {
+        title: clean(&record.title.unwrap_or_default()),
+        abstract_text: clean_abstract(&record.abstract_text.unwrap_or_default()),
+        authors: cleaned(record.authors),
+        authors_count: record.authors_count,
+        categories: cleaned(record.categories),
+        published: day("published", record.published)?,
+        updated: day("updated", record.updated)?,
+        day: day("day", record.day)?,
+        upvotes: record.upvotes,
+        comments: record.comments,
+        url: record.url.map(|url| clean(&url)).filter(|url| !url.is_empty()),
+        version: record.version,
+        ..Paper::default()
+    };
+    let doi = record.doi.map(|doi| if doi.starts_with("10.") { doi } else { doi.replace("DOI ", "") });
+    for id in record.id.into_iter().chain(record.ids).chain(doi) {
+        let id = clean(&id);
+        if !id.is_empty() {
+            let (id, version) = PaperId::parse_versioned(&id);
+            paper.version = paper.version.or(version);
+            paper.add_id(id);
+        }
+    }
+    if paper.title.is_empty() && (paper.abstract_text.is_empty() || paper.ids.is_empty()) {
+        return Err("the record has no title".to_owned());
+    }
+    Ok(paper)
+}
+
+fn cleaned(texts: Vec<String>) -> Vec<String> {
+    texts.iter().map(|text| clean(text)).filter(|text| !text.is_empty()).collect()
+}
+
+/// A text, or a number written as one; null is nothing.
+fn scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text)),
+        Value::Number(number) => Ok(Some(number.to_string())),
+        other => Err(serde::de::Error::custom(format!("got {}, expected a text", shape(&other)))),
+    }
+}
+
+/// A list of texts, or of objects with a `name`; or one text, cut at `;`, at ` and `, or else at commas or spaces.
+fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let name = |value: Value| match value {
+        Value::String(text) => Ok(text),
+        Value::Object(mut object) => match object.remove("name") {
+            Some(Value::String(text)) => Ok(text),
+            _ => Err(serde::de::Error::custom("got an object without a name, expected a text")),
+        },
+        other => Err(serde::de::Error::custom(format!("got {} in a list, expected a text", shape(&other)))),
+    };
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(Vec::new()),
+        Value::String(text) => Ok(split_list(&text)),
+        Value::Array(values) => values.into_iter().map(name).collect(),
+        other => Err(serde::de::Error::custom(format!("got {}, expected a list or a text", shape(&other)))),
+    }
+}
+
+fn split_list(text: &str) -> Vec<String> {
+    let is_categories = !text.contains([';', ',']) && text.split_whitespace().all(|w| w.contains(['.', '-']) || w.len() > 12);
+    let parts: Vec<&str> = match text {
+        text if text.contains(';') => text.split(';').collect(),
+        text if text.contains(',') => text.split(',').flat_map(|part| part.split(" and ")).collect(),
+        text if text.contains(" and ") => text.split(" and ").collect(),
+        text if is_categories => text.split_whitespace().collect(),
+        text => vec![text],
+    };
+    parts.into_iter().map(|part| part.trim().trim_start_matches("and ").to_owned()).filter(|part| !part.is_empty()).collect()
+}
+
+/// A number of things: `12`, `"12"`, `"1.2k"`; null is nothing.
+pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    count(&value).map(Some).ok_or_else(|| serde::de::Error::custom(format!("got {}, expected a number from 0", shape(&value))))
+}
+
+fn count(value: &Value) -> Option<u32> {
+    let number = match value {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => {
+            let text = text.trim().to_ascii_lowercase().replace(',', "");
+            match text.strip_suffix('k') {
+                Some(thousands) => thousands.parse::<f64>().ok()? * 1000.0,
+                None => text.parse().ok()?,
+            }
+        }
+        _ => return None,
+    };
+    (number >= 0.0 && number <= f64::from(u32::MAX)).then_some(number.round() as u32)
+}
+
+/// `2`, `"2"`, `"v2"`, or an id with its version, `"0709.0928v1"`; anything else says nothing.
+fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Number(number) => number.as_u64().and_then(|n| u32::try_from(n).ok()),
+        Value::String(text) => text.trim().trim_start_matches('v').parse().ok().or_else(|| PaperId::parse_versioned(&text).1),
+        _ => None,
+    })
+}
+
+fn shape(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) => "a truth value".to_owned(),
+        Value::Number(number) => format!("the number {number}"),
+        Value::String(text) => format!("{:?}", text.chars().take(40).collect::<String>()),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Paper, String> {
+        record(text.as_bytes()).and_then(paper)
+    }
+
+    #[test]
+    fn a_record_is_read_in_every_shape() {
+        let paper = read(
+            r#"{"id": "0709.0928", "version": "0709.0928v3", "title": "A\n  title", "summary": "x\u0000y", "authors": "Ada Lovelace and Alan Turing",
+                "categories": "cs.LG stat.ML", "date": "2014-03-07", "listed": "2026-05-11", "upvotes": "1.2k", "doi": "10.1/x", "other": {}}"#,
+        );
+        let paper = paper.unwrap();
+        assert_eq!((paper.title.as_str(), paper.abstract_text.as_str()), ("A title", "x y"));
+        assert_eq!(paper.authors, ["Ada Lovelace", "Alan Turing"]);
+        assert_eq!(paper.categories, ["cs.LG", "stat.ML"]);
+        assert_eq!((paper.version, paper.upvotes), (Some(3), Some(1200)));
+        assert_eq!(paper.published.unwrap().to_string(), "2014-03-07");
+        assert_eq!(paper.day.unwrap().to_string(), "2026-05-11");
+    }
+
+    #[test]
+    fn a_broken_record_says_why() {
+        let cases = [
+            (r#"{"id": "1"}"#, "no title"),
+            (r#"{"title": "T", "published": "soon"}"#, "published is no date: got \"soon\""),
+            (r#"{"title": ["T"]}"#, "got a list, expected a text"),
+            (r#"{"title": "T", "upvotes": -1}"#, "got the number -1"),
+            (r#"{"title": "T""#, "cut off"),
+            (r#"["T"]"#, "not valid JSON"),
+            ("hello", "not valid JSON"),
+        ];
+        for (text, part) in cases {
+            let reason = read(text).unwrap_err();
+            assert!(reason.contains(part), "{text}: {reason}");
+        }
+    }
+}

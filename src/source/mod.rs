@@ -1,0 +1,144 @@
+//! Bytes to papers: which format it is, one file per format, and the cleaning of text.
+//!
+//! [`open`] looks at the first bytes, decides on a [`Format`] and returns a [`Reader`], an iterator of [`Item`]s: a
+//! paper, or a record that could not be read with its reason. A whole input that cannot be read is an error.
+//! A source never embeds, and never opens a file: what is opened is the caller's matter.
+
+mod capture;
+mod clean;
+mod detect;
+mod hf;
+mod jsonl;
+mod page;
+
+use std::io::{BufRead, Read};
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::paper::{Date, Paper};
+
+pub use clean::clean;
+
+/// What an input is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// The Daily Papers page: pasted as text, or saved as HTML.
+    Capture,
+    /// The Daily Papers API's JSON, of 2023 and since.
+    Hf,
+    /// One JSON object a line, or an array of them: paperkin's own exchange format.
+    Jsonl,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 3] = [Self::Capture, Self::Hf, Self::Jsonl];
+
+    /// Its name on the command line and in a library.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Capture => "capture",
+            Self::Hf => "hf",
+            Self::Jsonl => "jsonl",
+        }
+    }
+}
+
+/// What a reader may be told beforehand.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The format, instead of looking.
+    pub format: Option<Format>,
+    /// The day of the digest, where the input does not say it, or says it without a year.
+    pub day: Option<Date>,
+    /// A day without year is the last such day that is not after this one.
+    pub today: Option<Date>,
+}
+
+/// One thing that an input holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Item {
+    /// A paper.
+    Paper(Box<Paper>),
+    /// A record that is not a paper, and why.
+    Failed(Failure),
+    /// Something that the reader had to guess, for a person to know.
+    Note(String),
+}
+
+/// A record that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The file and the line or record: `papers.jsonl:12`.
+    pub place: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// The items of one input, in order.
+pub struct Reader<'a> {
+    /// What the input is written in.
+    pub format: Format,
+    items: Box<dyn Iterator<Item = Result<Item>> + 'a>,
+}
+
+impl Iterator for Reader<'_> {
+    type Item = Result<Item>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.items.next()
+    }
+}
+
+/// A document that is read whole may have this many bytes; JSON lines may be as long as they like in all.
+const MAX_DOCUMENT: u64 = 1 << 30;
+
+/// Reads an input that is called `origin` in messages.
+///
+/// # Errors
+///
+/// [`Error::Unreadable`] if it is empty, binary, cut off, or of no known format; [`Error::Io`] if reading fails.
+pub fn open<'a>(origin: &str, mut input: impl BufRead + 'a, options: &Options) -> Result<Reader<'a>> {
+    let head = detect::head(origin, &mut input)?;
+    let detected = detect::detect(origin, &head);
+    let kind = match (options.format, detected) {
+        (None, detected) => detected?,
+        (Some(Format::Jsonl), Ok(kind @ (detect::Kind::JsonLines | detect::Kind::PaperArray))) => kind,
+        (Some(Format::Jsonl), _) => detect::Kind::JsonLines,
+        (Some(Format::Hf), _) => detect::Kind::Hf,
+        (Some(Format::Capture), Ok(detect::Kind::Page)) => detect::Kind::Page,
+        (Some(Format::Capture), _) => detect::Kind::Capture,
+    };
+    let input = std::io::Cursor::new(head).chain(input);
+    let (format, items): (_, Box<dyn Iterator<Item = Result<Item>> + 'a>) = match kind {
+        detect::Kind::JsonLines => (Format::Jsonl, Box::new(jsonl::lines(origin, std::io::BufReader::new(input)))),
+        detect::Kind::PaperArray => (Format::Jsonl, whole(jsonl::array(origin, &text(origin, input)?)?)),
+        detect::Kind::Hf => (Format::Hf, whole(hf::read(origin, &text(origin, input)?, options.day)?)),
+        detect::Kind::Page => (Format::Capture, whole(page::read(origin, &text(origin, input)?, options)?)),
+        detect::Kind::Capture => (Format::Capture, whole(capture::read(origin, &text(origin, input)?, options)?)),
+    };
+    Ok(Reader { format, items })
+}
+
+fn whole<'a>(items: Vec<Item>) -> Box<dyn Iterator<Item = Result<Item>> + 'a> {
+    Box::new(items.into_iter().map(Ok))
+}
+
+/// The rest of the input as text; bytes that are not UTF-8 become U+FFFD.
+fn text(origin: &str, input: impl Read) -> Result<String> {
+    let mut bytes = Vec::new();
+    let read = input.take(MAX_DOCUMENT + 1).read_to_end(&mut bytes).map_err(|e| Error::io("cannot read", origin.as_ref(), e))?;
+    if read as u64 > MAX_DOCUMENT {
+        return Err(unreadable(origin, format!("longer than {} MiB; use JSON lines for so much", MAX_DOCUMENT >> 20)));
+    }
+    Ok(match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(bytes) => String::from_utf8_lossy(bytes.as_bytes()).into_owned(),
+    })
+}
+
+fn unreadable(origin: &str, what: impl Into<String>) -> Error {
+    Error::Unreadable { origin: origin.to_owned(), what: what.into(), hint: None }
+}

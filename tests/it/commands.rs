@@ -1,0 +1,207 @@
+//! The program as its user meets it: answers, forms, errors, settings.
+
+use crate::support::{Kin, papers, repository};
+
+fn library(count: usize) -> Kin {
+    let kin = Kin::new();
+    let path = kin.write("papers.jsonl", papers(count));
+    assert_eq!(kin.run(&["add", path.to_str().unwrap()]).code, 0);
+    kin
+}
+
+#[test]
+fn similar_answers_in_every_form() {
+    let kin = library(30);
+    let hits = kin.json(&["similar", "2000.00003", "-n", "5", "--json"]);
+    let hits = hits.as_array().unwrap();
+    assert_eq!(hits.len(), 5);
+    assert!(hits.iter().all(|hit| hit["id"] != "2000.00003"), "the seed is not in its own answer");
+    assert!(hits.windows(2).all(|pair| pair[0]["score"].as_f64() >= pair[1]["score"].as_f64()));
+    for key in ["query", "id", "score", "cosine", "title", "abstract", "authors", "published", "url", "reasons"] {
+        assert!(hits[0].get(key).is_some(), "{key}");
+    }
+    let lines = |format: &str| {
+        let ran = kin.run(&["similar", "2000.00003", "-n", "5", "--format", format]);
+        assert_eq!(ran.code, 0, "{format}: {ran:?}");
+        ran.out
+    };
+    assert_eq!(lines("tsv").lines().next().unwrap().split('\t').collect::<Vec<_>>()[..2], ["2000.00003", hits[0]["id"].as_str().unwrap()]);
+    assert_eq!((lines("jsonl").lines().count(), lines("csv").lines().count(), lines("table").lines().count()), (5, 6, 5));
+    assert_eq!(lines("bibtex").matches("@misc{").count(), 5);
+    assert!(lines("markdown").starts_with("- [Paper") && lines("html").contains("</html>"));
+    assert_eq!(kin.run(&["similar", "2000.00003", "-n", "2", "-q"]).out.lines().count(), 2);
+}
+
+#[test]
+fn several_seeds_are_one_question_with_reasons() {
+    let kin = library(30);
+    let hits = kin.json(&["similar", "2000.00003", "arXiv:2000.00007v1", "--json"]);
+    let hits = hits.as_array().unwrap();
+    assert!(hits.iter().all(|hit| hit["id"] != "2000.00003" && hit["id"] != "2000.00007"));
+    assert!(hits.iter().all(|hit| hit["reasons"][0]["kind"] == "nearest"), "{hits:?}");
+}
+
+#[test]
+fn n_may_be_greater_than_the_library_and_days_limit_the_answer() {
+    let kin = Kin::new();
+    let text = papers(3).replace("\"title\": \"Paper 1", "\"published\": \"2024-05-01\", \"title\": \"Paper 1");
+    let path = kin.write("papers.jsonl", text);
+    kin.run(&["add", path.to_str().unwrap()]);
+    assert_eq!(kin.json(&["similar", "2000.00000", "-n", "100", "--json"]).as_array().unwrap().len(), 2);
+    assert_eq!(kin.json(&["similar", "2000.00000", "--since", "2024-05-01", "--json"]).as_array().unwrap().len(), 1);
+    assert_eq!(kin.json(&["similar", "2000.00000", "--until", "2024-04-30", "--json"]).as_array().unwrap().len(), 0);
+    assert_eq!(kin.run(&["similar", "2000.00000", "--since", "soon"]).code, 2);
+    assert_eq!(kin.json(&["ls", "--date", "2024-05-01", "--json"]).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn queries_from_a_file_are_answered_in_one_process_and_failures_are_counted() {
+    let kin = library(30);
+    let queries = kin.write("queries", "2000.00003\n\nno such paper at all\nPaper 7 on\n");
+    let ran = kin.run(&["similar", "--queries", queries.to_str().unwrap(), "-n", "4", "--format", "tsv"]);
+    assert_eq!(ran.code, 7, "{ran:?}");
+    assert_eq!(ran.out.lines().filter(|line| line.starts_with("2000.00003\t")).count(), 4);
+    assert_eq!(ran.out.lines().filter(|line| line.starts_with("Paper 7 on\t")).count(), 4);
+    assert!(ran.err.contains("queries:3: no paper is known as \"no such paper at all\""), "{}", ran.err);
+    let piped = kin.run_with_input(&["similar", "--queries", "-", "-n", "4", "--format", "jsonl"], b"2000.00003\n");
+    assert_eq!((piped.code, piped.out.lines().count()), (0, 4));
+}
+
+#[test]
+fn what_is_unknown_or_ambiguous_names_what_may_be_meant() {
+    let kin = library(30);
+    let unknown = kin.run(&["similar", "2000.00033"]);
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.err.contains("no paper is known as \"2000.00033\"; the nearest titles are:\n  2000.000"), "{}", unknown.err);
+    let title = kin.run(&["similar", "studies of protein folding"]);
+    assert!(title.err.contains("protein"), "{}", title.err);
+    let ambiguous = kin.run(&["similar", "paper 1"]);
+    assert!(ambiguous.err.contains("is in 11 titles; among them:\n  2000.00001  Paper 1 on"), "{}", ambiguous.err);
+    let json = kin.run(&["similar", "2000.00033", "--json"]);
+    let error: serde_json::Value = serde_json::from_str(&json.err).unwrap();
+    assert_eq!(error["error_type"], "unknown_paper");
+    assert!(error["hint"].is_string());
+}
+
+#[test]
+fn search_and_in_answer_without_a_library() {
+    let kin = Kin::new();
+    let path = kin.write("papers.jsonl", papers(20));
+    let path = path.to_str().unwrap();
+    let hits = kin.json(&["search", "quantum", "galaxy", "--in", path, "-n", "3", "--json"]);
+    assert_eq!((hits.as_array().unwrap().len(), &hits[0]["query"]), (3, &"quantum galaxy".into()));
+    assert_eq!(kin.json(&["ls", "--in", path, "--json"]).as_array().unwrap().len(), 20);
+    assert!(!kin.path("library").exists());
+    let kept = library(20);
+    let args = ["similar", "2000.00003", "--format", "jsonl"];
+    assert_eq!(kept.run(&args).out, kept.run(&[&args[..], &["--in", "papers.jsonl"]].concat()).out, "kept or not, the bytes are the same");
+}
+
+#[test]
+fn what_export_writes_add_reads_back() {
+    let kin = library(10);
+    let first = kin.run(&["export"]).out;
+    assert_eq!(first.lines().count(), 10);
+    let copy = Kin::new();
+    let path = copy.write("export.jsonl", &first);
+    assert_eq!(copy.run(&["add", path.to_str().unwrap()]).code, 0);
+    assert_eq!(copy.run(&["export"]).out, first);
+    let ran = kin.run(&["export", "-o", "out.jsonl", "--vectors", "out.npy"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let npy = std::fs::read(kin.path("out.npy")).unwrap();
+    let header = u16::from_le_bytes([npy[8], npy[9]]) as usize;
+    assert_eq!((&npy[..6], (10 + header) % 64, npy.len()), (&b"\x93NUMPY"[..], 0, 10 + header + 10 * 32 * 4));
+    assert!(String::from_utf8_lossy(&npy[10..10 + header]).contains("'shape': (10, 32)"));
+    assert_eq!(std::fs::read_to_string(kin.path("out.ids.txt")).unwrap().lines().count(), 10);
+}
+
+#[test]
+fn rm_removes_a_paper_its_vector_and_its_names() {
+    let kin = library(5);
+    assert_eq!(kin.run(&["rm", "2000.00002", "Paper 3 on"]).code, 0);
+    assert_eq!(kin.json(&["status", "--json"])["vectors"], 3);
+    assert_eq!(kin.run(&["show", "2000.00002"]).code, 1);
+    assert_eq!(kin.run(&["verify"]).code, 0);
+    let back = kin.run(&["add", "papers.jsonl"]);
+    assert!(back.err.contains("2 new") && back.err.contains("2 embedded"), "{}", back.err);
+}
+
+#[test]
+fn settings_come_from_the_flag_the_environment_and_the_file() {
+    let kin = library(12);
+    kin.write("paperkin.toml", "limit = 3\nformat = \"jsonl\"\n");
+    assert_eq!(kin.run(&["similar", "2000.00003"]).out.lines().count(), 3);
+    assert_eq!(kin.run(&["similar", "2000.00003", "-n", "4", "--format", "tsv"]).out.lines().count(), 4);
+    let from_environment = kin.command(&["similar", "2000.00003"]).env("PAPERKIN_FORMAT", "json").output().unwrap();
+    assert!(from_environment.stdout.starts_with(b"["));
+    kin.write("paperkin.toml", "limit = 3\nfromat = \"jsonl\"\n");
+    let ran = kin.run(&["ls"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("paperkin.toml") && ran.err.contains("line 2") && ran.err.contains("fromat"), "{}", ran.err);
+}
+
+#[test]
+fn a_model_that_is_not_here_is_one_sentence_and_exit_4() {
+    let kin = library(2);
+    for (args, env) in [(vec!["--offline"], None), (vec![], Some(("HF_HUB_OFFLINE", "1"))), (vec![], Some(("PAPERKIN_OFFLINE", "1")))] {
+        let mut command = kin.command(&[&["search", "x", "--model", "org/missing"], &args[..]].concat());
+        command.envs(env).env("HF_ENDPOINT", "http://127.0.0.1:9");
+        let output = command.output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(4), "{err}");
+        for part in ["org/missing", "offline", "the directory org/missing", "huggingface/hub", "paperkin model fetch org/missing"] {
+            assert!(err.contains(part), "{part}: {err}");
+        }
+    }
+    let path = kin.run(&["search", "x", "--model", "./missing"]);
+    assert_eq!(path.code, 4, "{path:?}");
+}
+
+#[test]
+fn wrong_devices_precisions_and_formats_are_named() {
+    let kin = library(2);
+    let cases = [
+        (vec!["search", "x", "--device", "cuda"], 1, "built without it"),
+        (vec!["search", "x", "--device", "tpu"], 2, "auto, cpu, cuda or metal"),
+        (vec!["search", "x", "--precision", "turbo"], 2, "expected exact"),
+        (vec!["ls", "--format", "xml"], 2, "expected one of table, json"),
+        (vec!["add", "papers.jsonl", "--format", "xml"], 2, "expected one of capture, hf, jsonl"),
+        (vec!["add", "hf:2026-08-11"], 2, "reads files"),
+        (vec!["similar"], 2, "required"),
+        (vec!["search", " "], 2, "empty"),
+    ];
+    for (args, code, part) in cases {
+        if args.contains(&"cuda") && cfg!(feature = "cuda") {
+            continue;
+        }
+        let ran = kin.run(&args);
+        assert_eq!(ran.code, code, "{args:?}: {ran:?}");
+        assert!(ran.err.contains(part), "{args:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_success() {
+    let kin = library(2000);
+    let mut child = kin.command(&["ls", "--format", "jsonl"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_usage_in_the_readme_is_that_of_the_program() {
+    let readme = std::fs::read_to_string(repository("README.md")).unwrap();
+    let kin = Kin::new();
+    let mut blocks = 0;
+    for block in readme.split("```console\n$ paperkin ").skip(1) {
+        let (command, rest) = block.split_once('\n').unwrap();
+        let expected = rest.split("\n```").next().unwrap();
+        if command.ends_with("--help") {
+            let ran = kin.run(&command.split(' ').collect::<Vec<_>>());
+            let trimmed = |text: &str| text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim().to_owned();
+            assert_eq!(trimmed(&ran.out), trimmed(expected), "the README's `paperkin {command}`");
+            blocks += 1;
+        }
+    }
+    assert!(blocks >= 2, "the README shows the usage");
+}

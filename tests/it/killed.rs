@@ -1,0 +1,59 @@
+//! `kill -9` while papers are added, at any moment and within a commit: the library opens, is sound, and is completed.
+
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::{Kin, papers};
+
+const PAPERS: usize = 2000;
+
+/// Waits until the write-ahead log has grown past `size`: a commit is being written.
+fn wait_for_commit(kin: &Kin, child: &mut Child, size: u64) {
+    let log = kin.path("library/library.db-wal");
+    let patience = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < patience && child.try_wait().unwrap().is_none() {
+        if std::fs::metadata(&log).is_ok_and(|m| m.len() > size) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_kill_at_any_moment_loses_nothing_that_was_committed() {
+    let kin = Kin::new();
+    kin.write("papers.jsonl", papers(PAPERS));
+    let (mut last, mut killed) = (0, 0);
+    for attempt in 0..12u64 {
+        let mut child = kin.command(&["add", "papers.jsonl"]).stderr(Stdio::null()).spawn().unwrap();
+        if attempt % 2 == 0 {
+            // Log sizes of many pages: the first growth beyond them is in the middle of a transaction's frames.
+            wait_for_commit(&kin, &mut child, attempt * 97 * 1024);
+        } else {
+            std::thread::sleep(Duration::from_millis(40 + attempt * 13));
+        }
+        killed += usize::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if !kin.path("library/library.db").exists() {
+            continue;
+        }
+        let ran = kin.run(&["status", "--json"]);
+        if ran.code != 0 {
+            assert!(last == 0 && ran.err.contains("another program"), "{ran:?}");
+            continue;
+        }
+        let status: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        let verified = kin.run(&["verify"]);
+        assert_eq!(verified.code, 0, "after kill {attempt}: {verified:?}");
+        let now = status["papers"].as_u64().unwrap();
+        assert!(now >= last, "{now} papers after kill {attempt}, {last} before");
+        assert_eq!(status["papers"], status["vectors"]);
+        last = now;
+    }
+    assert!(killed > 0, "every run ended before it could be killed");
+    let ran = kin.run(&["add", "papers.jsonl"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains(&format!("{} new", PAPERS as u64 - last)), "{last}: {}", ran.err);
+    assert_eq!(kin.json(&["status", "--json"])["papers"], PAPERS);
+    assert_eq!(kin.run(&["verify"]).code, 0);
+}

@@ -1,0 +1,12 @@
+//! One integration binary: the house, the model against the reference, the store, the commands, the hub.
+
+mod commands;
+mod house;
+#[cfg(feature = "remote")]
+mod hub;
+mod killed;
+mod model;
+mod shared;
+mod sources;
+mod store;
+mod support;

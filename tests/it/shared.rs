@@ -1,0 +1,82 @@
+//! Real data that belongs to others, and is therefore not in this repository: read where PAPERKIN_SHARED names its folder.
+
+use std::io::BufReader;
+use std::path::Path;
+
+use paperkin::paper::Paper;
+use paperkin::source::{Item, Options, open};
+
+use crate::support::{records, shared};
+
+fn papers(path: &Path) -> Vec<Paper> {
+    let file = std::fs::File::open(path).unwrap();
+    let reader = open("capture", BufReader::new(file), &Options::default()).unwrap();
+    let paper = |item| match item {
+        Ok(Item::Paper(paper)) => Some(*paper),
+        Ok(Item::Note(_)) => None,
+        other => panic!("{other:?}"),
+    };
+    reader.filter_map(paper).collect()
+}
+
+#[test]
+fn both_captures_are_read_whole() {
+    let Some(shared) = shared("both_captures_are_read_whole") else { return };
+    let december = papers(&shared.join("data/captures/daily_papers_dec_10.txt"));
+    let march = papers(&shared.join("data/captures/daily_papers_mar_11.txt"));
+    assert_eq!((march.len(), december.len()), (62, 31));
+    assert_eq!(december.iter().filter(|paper| paper.authors_count.is_none()).count(), 1);
+    let by_title = |part: &str| december.iter().find(|paper| paper.title.contains(part)).unwrap();
+    let force_fields = by_title("Distribution Shifts For Machine");
+    assert_eq!((force_fields.published.unwrap().to_string(), force_fields.comments), ("2025-03-11".to_owned(), Some(3)));
+    assert_eq!(by_title("Modes Interpolation").comments.or(by_title("Hallucinations in Diffusion").comments), Some(1));
+    // What is embedded is, to the letter, what the reference embedded.
+    let mut texts: Vec<String> = december.iter().chain(&march).map(Paper::embedding_text).collect();
+    texts.sort();
+    texts.dedup();
+    let mut reference: Vec<String> =
+        records(&shared.join("eval/reference_minilm.jsonl")).iter().map(|r| r["text"].as_str().unwrap().to_owned()).collect();
+    reference.sort();
+    assert_eq!((texts.len(), texts), (77, reference));
+}
+
+#[test]
+fn the_api_s_days_are_read_whole() {
+    let Some(shared) = shared("the_api_s_days_are_read_whole") else { return };
+    let days = [
+        ("2024-05-27_old_shape", 13),
+        ("2026-08-03", 22),
+        ("2026-08-04", 26),
+        ("2026-08-05", 25),
+        ("2026-08-06", 26),
+        ("2026-08-07", 20),
+        ("2026-08-10", 21),
+        ("2026-08-11", 20),
+    ];
+    for (day, count) in days {
+        let read = papers(&shared.join(format!("data/hf_daily/{day}.json")));
+        assert_eq!(read.len(), count, "{day}");
+        assert!(read.iter().all(|paper| paper.day.is_some_and(|d| day.starts_with(&d.to_string()))), "{day}");
+        assert!(read.iter().all(|paper| !paper.abstract_text.is_empty() && paper.published.is_some() && paper.upvotes.is_some()), "{day}");
+    }
+}
+
+#[test]
+#[cfg(feature = "embedded-model")]
+fn the_77_texts_have_the_reference_s_vectors() {
+    use crate::support::{cosine, vector};
+    use paperkin::embed::{Device, Embedder, Model, Precision, Role};
+
+    let Some(shared) = shared("the_77_texts_have_the_reference_s_vectors") else { return };
+    let reference = records(&shared.join("eval/reference_minilm.jsonl"));
+    let texts: Vec<&str> = reference.iter().map(|r| r["text"].as_str().unwrap()).collect();
+    let built_in = Model::built_in().unwrap();
+    let original = Model::from_directory(&shared.join("models/all-MiniLM-L6-v2"), None, None).unwrap();
+    for (name, model, bar) in [("built-in", built_in, 0.9999), ("f32 directory", original, 0.99999)] {
+        let embedder = Embedder::load(model, Device::Cpu, Precision::Exact).unwrap();
+        let vectors = embedder.embed(&texts, Role::Document).unwrap();
+        let worst = vectors.rows().zip(&reference).map(|(row, record)| cosine(row, &vector(record))).fold(1.0, f64::min);
+        eprintln!("{name}: worst cosine of {} texts {worst:.8}", texts.len());
+        assert!(worst >= bar, "{name}: {worst}");
+    }
+}

@@ -1,0 +1,114 @@
+//! Bad and odd input through the program: one clear error each, and nothing committed is lost.
+
+use proptest::prelude::*;
+
+use crate::support::{Kin, papers};
+
+const CAPTURE: &str = "new\n\nGet trending papers in your email inbox!\n\nSubscribe\n\nDaily Papers\n\nbyAK and the research community\n\nDec 10\n\n";
+
+#[test]
+fn bad_input_is_one_clear_error_and_loses_nothing() {
+    let kin = Kin::new();
+    let good = kin.write("good.jsonl", papers(5));
+    assert_eq!(kin.run(&["add", good.to_str().unwrap()]).code, 0);
+    std::fs::create_dir(kin.path("folder")).unwrap();
+    kin.write("folder/notes.md", "# nothing here\n");
+    kin.write("empty", "");
+    kin.write("binary", [0u8, 159, 146, 150, 1, 2, 3, 0, 0, 7]);
+    kin.write("cut.json", "[{\"paper\": {\"id\": \"2405.15738\", \"title\": \"Con");
+    kin.write("gzip", b"\x1f\x8b\x08\x00abc");
+    kin.write("error.html", "<!doctype html><html><body>503</body></html>");
+    kin.write("banner", CAPTURE);
+    let cases = [
+        ("empty", "empty: the input is empty"),
+        ("binary", "binary: this is a binary file, not text"),
+        ("gzip", "zcat FILE"),
+        ("cut.json", "cut.json: the JSON is cut off at line 1 column"),
+        ("error.html", "no known format; it begins with \"<!doctype html>"),
+        ("banner", "without a paper in it"),
+        ("folder", "no papers in folder (1 file looked at)"),
+        ("missing", "cannot open missing"),
+    ];
+    for (name, part) in cases {
+        let ran = kin.run(&["add", name]);
+        assert_eq!(ran.code, 1, "{name}: {ran:?}");
+        assert_eq!(ran.err.matches("error: ").count(), 1, "{name}: {}", ran.err);
+        assert!(ran.err.contains(part), "{name}: {}", ran.err);
+    }
+    let mixed = kin.run(&["add", "empty", "good.jsonl", "cut.json"]);
+    assert_eq!(mixed.code, 7, "{mixed:?}");
+    assert!(mixed.err.contains("5 unchanged") && mixed.err.contains("2 inputs could not be read"), "{}", mixed.err);
+    assert_eq!(kin.json(&["status", "--json"])["papers"], 5);
+    assert_eq!(kin.run(&["verify"]).code, 0);
+}
+
+#[test]
+fn odd_text_goes_through() {
+    let kin = Kin::new();
+    let long = "gradient descent ".repeat(5000);
+    let lines = [
+        "{\"id\": \"nul\", \"title\": \"NUL \\u0000 inside\", \"abstract\": \"a\\u0000b\"}".to_owned(),
+        "{\"id\": \"emoji\", \"title\": \"🚀🚀\", \"abstract\": \"👩‍🔬 studies\"}".to_owned(),
+        "{\"id\": \"rtl\", \"title\": \"שלום עולם\", \"abstract\": \"مرحبا بالعالم\"}".to_owned(),
+        format!("{{\"id\": \"long\", \"title\": \"Ten thousand words\", \"abstract\": \"{long}\"}}"),
+        "{\"id\": \"html\", \"title\": \"<script>alert(1)</script>\", \"abstract\": \"x\", \"url\": \"javascript:alert(1)\"}".to_owned(),
+    ];
+    let ran = kin.run_with_input(&["add", "-"], lines.join("\n").as_bytes());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains("5 new") && ran.err.contains("5 embedded"), "{}", ran.err);
+    assert_eq!(kin.json(&["show", "nul", "--json"])[0]["title"], "NUL inside");
+    assert_eq!(kin.run(&["similar", "🚀🚀"]).code, 0);
+    let page = kin.run(&["similar", "nul", "--format", "html"]).out;
+    assert!(page.contains("&lt;script&gt;") && !page.contains("<script>") && !page.contains("javascript:"), "{page}");
+    assert_eq!(kin.run(&["verify"]).code, 0);
+}
+
+#[test]
+fn a_directory_is_read_by_name_and_says_what_it_passed_over() {
+    let kin = Kin::new();
+    std::fs::create_dir_all(kin.path("d/sub/.hidden")).unwrap();
+    kin.write("d/a.jsonl", papers(3));
+    kin.write("d/sub/c.txt", format!("{CAPTURE}A title\n\nAn abstract that is here.\n"));
+    kin.write("d/readme.md", "hello\n");
+    kin.write("d/sub/.hidden/x.jsonl", papers(9));
+    let ran = kin.run(&["add", "d"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains("4 new") && ran.err.contains("1 files passed over"), "{}", ran.err);
+    assert!(ran.err.contains("taken as") && ran.err.contains("--date"), "{}", ran.err);
+}
+
+fn read(bytes: &[u8], format: Option<paperkin::source::Format>) -> usize {
+    let options = paperkin::source::Options { format, ..Default::default() };
+    paperkin::source::open("x", bytes, &options).map_or(0, |reader| reader.count())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+
+    /// Whatever is read, in whatever format, ends without a panic.
+    #[test]
+    fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        read(&bytes, None);
+        for format in paperkin::source::Format::ALL {
+            read(&bytes, Some(format));
+        }
+    }
+
+    #[test]
+    fn no_text_like_a_capture_makes_a_reader_panic(lines in proptest::collection::vec("(|·|  • [0-9]{1,12} authors?|(Dec|Feb|May) [0-9]{1,3}(, [0-9]{4})?( [0-9]{1,3})?|[A-Za-z .é]{0,60})", 0..40)) {
+        read(format!("{CAPTURE}{}", lines.join("\n")).as_bytes(), None);
+    }
+
+    /// A cut anywhere in a file of lines loses only the line that was cut.
+    #[test]
+    fn a_cut_loses_only_the_line_that_was_cut(cut in 0usize..2000) {
+        let text = papers(20);
+        let cut = cut.min(text.len());
+        let whole = text[..cut].matches('\n').count();
+        let options = paperkin::source::Options { format: Some(paperkin::source::Format::Jsonl), ..Default::default() };
+        if let Ok(reader) = paperkin::source::open("x", &text.as_bytes()[..cut], &options) {
+            let read = reader.filter(|item| matches!(item, Ok(paperkin::source::Item::Paper(_)))).count();
+            prop_assert!(read == whole || read == whole + 1, "{read} of {whole}");
+        }
+    }
+}
