@@ -115,6 +115,9 @@ impl Error {
             Self::OtherModel { .. } => {
                 "`paperkin reindex` with the model that you want embeds the library anew; or give the library's own model with --model"
             }
+            Self::ModelNotFound { why, .. } if why.contains("the hub does not know it") => {
+                "look at the name again; for a private model, give a token in HF_TOKEN"
+            }
             Self::ModelNotFound { model, .. } => return Some(format!("`paperkin model fetch {model}` gets it")),
             Self::ModelUnsupported { .. } => "`paperkin model list` shows the models on this machine; without --model the built-in one is used",
             Self::ModelDamaged { .. } => "`paperkin model fetch` gets it again; or convert it again from its original",

@@ -31,7 +31,7 @@ impl Vectors {
 
     /// Takes `data` as rows of `dim`; its length must be a multiple of `dim`.
     pub fn from_rows(dim: usize, data: Vec<f32>) -> Self {
-        assert!(dim > 0 && data.len() % dim == 0, "{} numbers are not rows of {dim}", data.len());
+        assert!(dim > 0 && data.len().is_multiple_of(dim), "{} numbers are not rows of {dim}", data.len());
         Self { dim, data }
     }
 

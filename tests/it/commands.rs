@@ -141,6 +141,7 @@ fn settings_come_from_the_flag_the_environment_and_the_file() {
 }
 
 #[test]
+#[cfg(feature = "remote")]
 fn a_model_that_is_not_here_is_one_sentence_and_exit_4() {
     let kin = library(2);
     for (args, env) in [(vec!["--offline"], None), (vec![], Some(("HF_HUB_OFFLINE", "1"))), (vec![], Some(("PAPERKIN_OFFLINE", "1")))] {
@@ -153,6 +154,10 @@ fn a_model_that_is_not_here_is_one_sentence_and_exit_4() {
             assert!(err.contains(part), "{part}: {err}");
         }
     }
+    let dead = kin.command(&["search", "x", "--model", "org/missing"]).env("HF_ENDPOINT", "http://127.0.0.1:9").output().unwrap();
+    let err = String::from_utf8(dead.stderr).unwrap();
+    assert_eq!(dead.status.code(), Some(4), "{err}");
+    assert!(err.contains("cannot reach the hub") && err.contains("127.0.0.1:9") && err.contains("paperkin model fetch org/missing"), "{err}");
     let path = kin.run(&["search", "x", "--model", "./missing"]);
     assert_eq!(path.code, 4, "{path:?}");
 }

@@ -84,10 +84,11 @@ impl Settings {
             Err(Error::ModelNotFound { model, looked, .. }) if self.offline => {
                 Err(Error::ModelNotFound { model, looked, why: "and paperkin is set to offline".to_owned() })
             }
-            Err(Error::ModelNotFound { .. }) if is_hub_id(&self.model) => {
-                crate::model::fetch(&self.model, self)?;
-                resolve(&self.model, self.cache.as_ref())
-            }
+            Err(Error::ModelNotFound { model, looked, .. }) if is_hub_id(&self.model) => match crate::model::fetch(&self.model, self) {
+                Ok(()) => resolve(&self.model, self.cache.as_ref()),
+                Err(Error::Network { url, what, .. }) => Err(Error::ModelNotFound { model, looked, why: format!("and {what} at {url}") }),
+                Err(other) => Err(other),
+            },
             other => other,
         }
     }
