@@ -23,6 +23,9 @@ pub enum Error {
     #[error("{origin}: {what}")]
     Unreadable { origin: String, what: String, hint: Option<String> },
 
+    #[error("{origin}: {what}")]
+    UnknownFormat { origin: String, what: String, hint: Option<String> },
+
     #[error("no papers in {origin}{}", read_files(*files))]
     NoPapers { origin: String, files: usize },
 
@@ -103,7 +106,9 @@ impl Error {
     /// The command or setting that mends it, where there is one.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Usage { hint, .. } | Self::Unreadable { hint, .. } | Self::Network { hint, .. } => return hint.clone(),
+            Self::Usage { hint, .. } | Self::Unreadable { hint, .. } | Self::UnknownFormat { hint, .. } | Self::Network { hint, .. } => {
+                return hint.clone();
+            }
             Self::NoPapers { .. } => "paperkin reads pasted or saved Daily Papers pages, Daily Papers JSON and JSON lines",
             Self::UnknownPaper { .. } => "`paperkin ls` lists the papers, `paperkin search TEXT` finds papers about something",
             Self::AmbiguousTitle { .. } => "give more of the title, or the id in front of it",
@@ -111,7 +116,7 @@ impl Error {
             Self::Locked { .. } => "wait until it has ended; a lock goes with its process",
             Self::NotALibrary { .. } => "give the directory of a library with --library",
             Self::LibraryFormat { found, expected, .. } if found > expected => "a newer paperkin made it; use that one",
-            Self::LibraryDamaged { .. } => "`paperkin verify` tells all that is wrong; `paperkin export` saves what can be read",
+            Self::LibraryDamaged { .. } => "`paperkin verify` tells all that is wrong",
             Self::OtherModel { .. } => {
                 "`paperkin reindex` with the model that you want embeds the library anew; or give the library's own model with --model"
             }
@@ -145,6 +150,7 @@ impl Error {
             Self::Io { .. } => "io",
             Self::Usage { .. } => "usage",
             Self::Unreadable { .. } => "unreadable",
+            Self::UnknownFormat { .. } => "unknown_format",
             Self::NoPapers { .. } => "no_papers",
             Self::UnknownPaper { .. } => "unknown_paper",
             Self::AmbiguousTitle { .. } => "ambiguous_title",

@@ -2,7 +2,7 @@
 //!
 //! Each chunk is one transaction, so that whatever ends the run keeps all chunks before. A text that the library knows is
 //! not embedded again, and the model's weights are loaded only when the first text needs them. Everything read is counted in a
-//! [`Report`]: `read` is the sum of `new`, `merged`, `updated`, `unchanged`, `skipped` and `failed`.
+//! [`Report`]: `read` is the sum of `new`, `merged`, `updated`, `unchanged` and `failed`.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -27,10 +27,22 @@ const CHUNK: usize = 32;
 pub struct Options {
     /// What readers are told.
     pub source: source::Options,
-    /// Papers without an abstract are embedded by their title.
-    pub title_only: bool,
+    /// Which papers get a vector.
+    pub embed: Embed,
     /// The time of the run, kept with new papers.
     pub now: String,
+}
+
+/// Which papers get a vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Embed {
+    /// Those with an abstract.
+    #[default]
+    Abstracts,
+    /// All; without an abstract, by the title.
+    Titles,
+    /// None: they are only to be listed.
+    Nothing,
 }
 
 /// Something to read.
@@ -60,7 +72,7 @@ pub struct Report {
     pub unchanged: u64,
     /// Texts embedded.
     pub embedded: u64,
-    /// Papers kept without a vector, as they have no abstract.
+    /// Different papers of which no abstract was told.
     pub without_abstract: u64,
     /// Records that are no papers.
     pub failed: u64,
@@ -151,7 +163,9 @@ pub fn add(
     for input in inputs {
         match run.read(input) {
             Ok(()) => {}
-            Err(error @ (Error::Unreadable { .. } | Error::NoPapers { .. } | Error::Io { .. })) if !is_only_one => run.input_failed(&error),
+            Err(error @ (Error::UnknownFormat { .. } | Error::Unreadable { .. } | Error::NoPapers { .. } | Error::Io { .. })) if !is_only_one => {
+                run.input_failed(&error)
+            }
             Err(error) => return Err(error),
         }
     }
@@ -188,21 +202,25 @@ impl Run<'_> {
     fn read_directory(&mut self, directory: &Path) -> Result<()> {
         let is_hidden = |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
         let walk = walkdir::WalkDir::new(directory).sort_by_file_name().into_iter().filter_entry(|entry| !is_hidden(entry));
-        let (mut files, mut read) = (0, 0);
+        let (mut files, mut read, failed_before) = (0, 0, self.report.failed_inputs);
         for entry in walk {
             let entry = entry.map_err(|e| Error::io("cannot list", directory, e.into()))?;
-            if !entry.file_type().is_file() {
+            if !entry.path().is_file() {
                 continue;
             }
             files += 1;
             match self.read(Input::File(entry.into_path())) {
                 Ok(()) => read += 1,
-                Err(Error::Unreadable { .. }) => self.report.skipped_files += 1,
-                Err(error @ Error::Io { .. }) => self.input_failed(&error),
+                Err(Error::UnknownFormat { .. }) => self.report.skipped_files += 1,
+                Err(error @ (Error::Unreadable { .. } | Error::Io { .. })) => self.input_failed(&error),
                 Err(error) => return Err(error),
             }
         }
-        if read == 0 { Err(Error::NoPapers { origin: directory.display().to_string(), files }) } else { Ok(()) }
+        if read == 0 && self.report.failed_inputs == failed_before {
+            Err(Error::NoPapers { origin: directory.display().to_string(), files })
+        } else {
+            Ok(())
+        }
     }
 
     fn read_stream(&mut self, place: &str, origin: &str, stream: impl std::io::Read) -> Result<()> {
@@ -266,10 +284,14 @@ impl Run<'_> {
 
     /// The vectors that the records need, by the hash of their text.
     fn embed(&mut self, records: &[Record]) -> Result<HashMap<TextHash, Vec<f32>>> {
+        if self.options.embed == Embed::Nothing {
+            return Ok(HashMap::new());
+        }
+        let title_only = self.options.embed == Embed::Titles;
         let mut texts: Vec<(TextHash, String)> = Vec::new();
         let mut asked = HashSet::new();
         for record in records {
-            if let Plan::Vector(hash) = self.library.plan(record, self.options.title_only)?
+            if let Plan::Vector(hash) = self.library.plan(record, title_only)?
                 && asked.insert(hash)
             {
                 texts.push((hash, record.paper.embedding_text()));

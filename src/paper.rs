@@ -7,7 +7,7 @@ mod date;
 mod id;
 
 pub use date::{Date, parse_date, parse_month_day};
-pub use id::PaperId;
+pub use id::{Kind, PaperId};
 
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
@@ -63,7 +63,7 @@ impl Paper {
     pub fn add_id(&mut self, id: PaperId) {
         if !self.ids.contains(&id) {
             self.ids.push(id);
-            self.ids.sort_by_key(PaperId::kind);
+            self.ids.sort();
         }
     }
 

@@ -118,6 +118,8 @@ pub struct Space {
     pub weights_sha256: String,
     /// SHA-256 of the tokenizer's file.
     pub tokenizer_sha256: String,
+    /// SHA-256 of the transformer's configuration, which says how the weights are used.
+    pub config_sha256: String,
     /// `mean`, `cls`, `max` or `mean_sqrt_len`.
     pub pooling: String,
     /// What is put before a paper's text; mostly nothing.
@@ -145,6 +147,7 @@ impl Space {
         let pairs = [
             ("weights", &self.weights_sha256, &other.weights_sha256),
             ("tokenizer", &self.tokenizer_sha256, &other.tokenizer_sha256),
+            ("configuration", &self.config_sha256, &other.config_sha256),
             ("pooling", &self.pooling, &other.pooling),
             ("prompt", &self.prompt, &other.prompt),
             ("text template", &self.text_template, &other.text_template),

@@ -71,13 +71,17 @@ impl Model {
     fn read(files: Files, fallback_name: &str, revision: Option<&str>) -> Result<Self> {
         let origin: Option<Origin> = files.read(ORIGIN)?.map(|json| modules::parse(fallback_name, ORIGIN, &json)).transpose()?;
         let name = origin.as_ref().map_or(fallback_name, |origin| &origin.model);
+        if name.chars().any(char::is_control) || revision.is_some_and(|r| r.chars().any(char::is_control)) {
+            return Err(damaged(fallback_name, format!("{ORIGIN}: the name is not text for a person")));
+        }
         let revision = revision.map(str::to_owned).or_else(|| origin.as_ref().and_then(|origin| origin.revision.clone()));
         let modules = modules::read(name, &files)?;
         let need = |file: &str| {
             let path = format!("{}{file}", modules.folder);
             files.read(&path)?.ok_or_else(|| damaged(name, format!("it has no {path}{}", files.instead_of_weights(file))))
         };
-        let config = read_config(name, &need(CONFIG)?)?;
+        let config_json = need(CONFIG)?;
+        let config = read_config(name, &config_json)?;
         let tokenizer = need(TOKENIZER)?.into_owned();
         let weights = need(WEIGHTS)?;
         let max_tokens = modules.max_tokens.unwrap_or(config.max_position_embeddings).min(config.max_position_embeddings);
@@ -86,6 +90,7 @@ impl Model {
             revision,
             weights_sha256: files.weights_sha256(&weights),
             tokenizer_sha256: sha256(&tokenizer),
+            config_sha256: sha256(&config_json),
             pooling: modules.pooling.name().to_owned(),
             prompt: modules.prompts.document.clone(),
             max_tokens,
@@ -174,7 +179,13 @@ fn read_config(model: &str, json: &[u8]) -> Result<bert::Config> {
         Some("gelu" | "relu") => {}
         other => return Err(unsupported(format!("its activation is {}; paperkin knows gelu and relu", other.unwrap_or("not said")))),
     }
-    modules::parse(model, CONFIG, json)
+    let config: bert::Config = modules::parse(model, CONFIG, json)?;
+    let (hidden, heads) = (config.hidden_size, config.num_attention_heads);
+    let counts = [hidden, heads, config.num_hidden_layers, config.vocab_size, config.intermediate_size, config.max_position_embeddings];
+    if counts.contains(&0) || hidden % heads != 0 {
+        return Err(damaged(model, format!("{CONFIG}: {hidden} dimensions in {heads} heads, or another count that is 0")));
+    }
+    Ok(config)
 }
 
 impl Files {

@@ -47,7 +47,7 @@ impl Library {
         let looks_like_id =
             !matches!(PaperId::parse(asked), PaperId::Given(_)) || !asked.trim().contains(' ') && asked.contains(|c: char| c.is_ascii_digit());
         if !looks_like_id {
-            let words: Vec<String> = key.split(' ').filter(|w| w.len() > 2).map(|w| format!("\"{w}\"")).collect();
+            let words: Vec<String> = key.split(' ').filter(|w| w.len() > 2).map(|w| format!("\"{}\"", w.replace('"', ""))).collect();
             let sql = "SELECT p.row, p.id, p.title FROM papers_text JOIN papers p ON p.row = papers_text.rowid
                 WHERE papers_text MATCH ?1 ORDER BY bm25(papers_text, 1, 0), p.row LIMIT 5";
             let found = if words.is_empty() { Vec::new() } else { self.titles(sql, &format!("title : ({})", words.join(" OR ")))? };

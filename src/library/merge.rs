@@ -4,7 +4,7 @@
 //! whole: by a newer version, by the same kind of source saying it anew, or where there was no abstract; never by an older
 //! version. Votes and comments only grow; first days stay first.
 
-use crate::paper::{Paper, PaperId};
+use crate::paper::{Kind, Paper, PaperId};
 
 /// A paper as it is stored, with the format of the source that its text is from.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +21,8 @@ pub(super) fn replaces_text(stored: &Stored, record: &Paper, format: &str) -> bo
     }
     match (old.version, new.version) {
         (Some(old), Some(new)) if new != old => return new > old,
+        // Which version it is cannot be known: it may be an older one.
+        (Some(_), None) => return false,
         _ => {}
     }
     match (old.abstract_text.is_empty(), new.abstract_text.is_empty()) {
@@ -37,7 +39,7 @@ pub(super) fn merge(stored: &Stored, record: &Paper, format: &str, replace_text:
     if replace_text {
         paper.title = record.title.clone();
         paper.abstract_text = record.abstract_text.clone();
-        paper.version = record.version.or(paper.version);
+        paper.version = record.version;
         text_format = format.to_owned();
     } else {
         let same_text = paper.embedding_text() == record.embedding_text();
@@ -72,10 +74,15 @@ fn earliest<T: Ord>(a: Option<T>, b: Option<T>) -> Option<T> {
     }
 }
 
-/// True if both have an id of one kind, and not the same: then they are two papers, whatever else agrees.
+/// True if the two are different papers whatever else agrees: both have ids of a kind that says more than the ids they
+/// share, and none in common. A shared arXiv id outdoes two DOIs, as DOIs are corrected; a shared DOI does not outdo two
+/// arXiv ids.
 pub(super) fn conflict(a: &[PaperId], b: &[PaperId]) -> bool {
-    let clash = |x: &PaperId| b.iter().any(|y| x.kind() == y.kind() && x != y) && !b.contains(x);
-    a.iter().any(|x| !matches!(x, PaperId::Title(_)) && clash(x))
+    let shared = a.iter().filter(|id| b.contains(id)).map(PaperId::kind).min().unwrap_or(Kind::Title);
+    [Kind::Arxiv, Kind::Doi, Kind::Given].into_iter().take_while(|kind| *kind < shared).any(|kind| {
+        let of_kind = |ids: &[PaperId]| ids.iter().any(|id| id.kind() == kind);
+        of_kind(a) && of_kind(b)
+    })
 }
 
 #[cfg(test)]
@@ -100,6 +107,7 @@ mod tests {
             ("", None, "new", None, "jsonl", true),
             ("old", None, "", None, "hf", false),
             ("same", Some(1), "same", Some(2), "jsonl", false),
+            ("old", Some(2), "new", None, "hf", false),
         ];
         for case @ (old, old_version, new, new_version, format, expected) in cases {
             assert_eq!(replaces_text(&stored(old, old_version), &paper("2508.13426", new, new_version), format), expected, "{case:?}");
@@ -127,6 +135,9 @@ mod tests {
         let ids = |texts: &[&str]| texts.iter().map(|t| PaperId::parse(t)).collect::<Vec<_>>();
         assert!(conflict(&ids(&["2508.13426", "10.1000/182"]), &ids(&["2508.13427", "10.1000/182"])));
         assert!(!conflict(&ids(&["2508.13426"]), &ids(&["10.1000/182"])));
+        assert!(!conflict(&ids(&["2508.13426", "10.1000/182"]), &ids(&["2508.13426", "10.1000/183"])));
+        assert!(!conflict(&ids(&["W1", "10.1000/182"]), &ids(&["S2", "10.1000/182"])));
+        assert!(conflict(&ids(&["W1"]), &ids(&["W2"])));
         assert!(!conflict(&ids(&["title:0123456789abcdef"]), &ids(&["title:1123456789abcdef"])));
         assert!(!conflict(&ids(&["2508.13426"]), &ids(&["2508.13426", "10.1000/182"])));
     }

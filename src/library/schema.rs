@@ -11,6 +11,9 @@ const APPLICATION: i64 = 0x706b_696e;
 /// Grows with every change of the tables.
 const FORMAT: i64 = 1;
 
+/// How long to wait for another process that is writing.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
 const TABLES: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
 
@@ -47,14 +50,14 @@ CREATE TABLE ids (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX ids_by_row ON ids (row);
 
--- Who told of a paper, and what it last said.
+-- Who told of a paper, and the fingerprint of each thing that it said.
 CREATE TABLE sources (
     row INTEGER NOT NULL REFERENCES papers ON DELETE CASCADE,
     format TEXT NOT NULL,
     origin TEXT NOT NULL,
     day TEXT,
     said BLOB NOT NULL,
-    PRIMARY KEY (row, format, origin)
+    PRIMARY KEY (row, format, origin, said)
 ) STRICT, WITHOUT ROWID;
 
 -- The vector of a paper's text, as little-endian f16.
@@ -92,8 +95,10 @@ INSERT INTO meta VALUES ('generation', 0);
 
 /// Opens the database of a library that exists, and checks that it is one. `directory` is for messages.
 pub(super) fn open(file: &Path, directory: &Path, write: bool) -> Result<Connection> {
-    if !file.exists() {
-        return Err(Error::NoLibrary { path: directory.to_path_buf() });
+    match std::fs::File::open(file) {
+        Ok(_) => {}
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(Error::NoLibrary { path: directory.to_path_buf() }),
+        Err(e) => return Err(Error::io("cannot open the library", file, e)),
     }
     let connection = if write { Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)? } else { open_to_read(file)? };
     check(&connection, directory)?;
@@ -130,7 +135,7 @@ fn create(connection: &Connection) -> Result<()> {
 }
 
 fn set_up(connection: &Connection) -> Result<()> {
-    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // After a commit returns, a power cut cannot take it back.
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -143,15 +148,28 @@ fn set_up(connection: &Connection) -> Result<()> {
 /// Readers of a library on a medium that cannot be written must not ask SQLite for its shared memory file.
 fn open_to_read(file: &Path) -> Result<Connection> {
     let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    if pragma(&connection, "schema_version").is_ok() {
+    connection.busy_timeout(PATIENCE)?;
+    let readable = pragma(&connection, "schema_version");
+    let log = file.with_extension("db-wal");
+    // What is still in the log would not be seen: then the plain error is better than an old answer.
+    if readable.is_ok() || std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) || !cannot_write(&readable) {
         return Ok(connection);
     }
     let uri = format!("file:{}?immutable=1", file.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23"));
     Ok(Connection::open_with_flags(uri, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)?)
 }
 
+fn cannot_write(result: &rusqlite::Result<i64>) -> bool {
+    use rusqlite::ErrorCode::{CannotOpen, ReadOnly};
+    result.as_ref().is_err_and(|e| matches!(e.sqlite_error_code(), Some(CannotOpen | ReadOnly)))
+}
+
 fn check(connection: &Connection, directory: &Path) -> Result<()> {
     let application = pragma(connection, "application_id").map_err(|e| not_a_library(directory, &e))?;
+    if application == 0 && is_empty(connection)? {
+        // A process was killed while it made the library: there is nothing in it yet.
+        return Err(Error::NoLibrary { path: directory.to_path_buf() });
+    }
     if application != APPLICATION {
         return Err(Error::NotALibrary { path: directory.to_path_buf(), what: "its library.db is a database of another program".to_owned() });
     }

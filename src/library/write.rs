@@ -67,7 +67,7 @@ impl Library {
             return Ok(Plan::NoVector);
         }
         let is_stored_text = stored.paper.text_hash() == hash;
-        let is_news = self.said(row, record)? != Some(fingerprint(paper));
+        let is_news = self.heard(row, record)? != Heard::This;
         let will_be_text = is_stored_text || is_news && replaces_text(&stored, paper, &record.format);
         Ok(if will_be_text { Plan::Vector(hash) } else { Plan::NoVector })
     }
@@ -146,8 +146,8 @@ impl Library {
         for &other in others {
             self.absorb(row, other)?;
         }
-        let said = self.said(row, record)?;
-        let is_news = said != Some(fingerprint(paper));
+        let heard = self.heard(row, record)?;
+        let is_news = heard != Heard::This;
         let before = self.stored(row)?;
         let replaces = is_news && replaces_text(&before, paper, &record.format);
         let can_replace = replaces && (vectors.contains_key(&hash) || self.vector_hash(row)?.is_none());
@@ -160,10 +160,10 @@ impl Library {
             self.note_source(row, record)?;
         }
         let gained_vector = self.put_vector(row, after.paper.text_hash(), vectors, space)?;
-        let outcome = match (changed || gained_vector || is_news && said.is_none(), said.is_some()) {
-            (false, _) => Outcome::Unchanged,
-            (true, true) => Outcome::Updated,
-            (true, false) => Outcome::Merged,
+        let outcome = match heard {
+            Heard::Nothing => Outcome::Merged,
+            _ if changed || gained_vector => Outcome::Updated,
+            _ => Outcome::Unchanged,
         };
         Ok((row, outcome))
     }
@@ -175,9 +175,17 @@ impl Library {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?;
         let mut paper = paper.clone();
-        if paper.ids.is_empty() {
-            paper.add_id(PaperId::of_title(&paper.title));
+        // An id that a different paper has is not this one's too.
+        let mut free = Vec::new();
+        for id in paper.ids.drain(..) {
+            if self.row_of_id(&id)?.is_none() {
+                free.push(id);
+            }
         }
+        if free.is_empty() {
+            free.push(self.free_title_id(&paper.title)?);
+        }
+        paper.ids = free;
         let columns = Columns::of(&paper);
         insert.execute(params![
             columns.id,
@@ -203,8 +211,23 @@ impl Library {
         Ok(row)
     }
 
+    /// The hash of the title, or of the title with a number, if two papers that are not one have no other id to go by.
+    fn free_title_id(&self, title: &str) -> Result<PaperId> {
+        let mut id = PaperId::of_title(title);
+        for number in 2.. {
+            if self.row_of_id(&id)?.is_none() {
+                break;
+            }
+            id = PaperId::of_title(&format!("{title} {number}"));
+        }
+        Ok(id)
+    }
+
     fn update(&self, row: PaperRow, stored: &Stored) -> Result<()> {
-        let (paper, columns) = (&stored.paper, Columns::of(&stored.paper));
+        let mut paper = stored.paper.clone();
+        self.note_ids(row, &paper.ids)?;
+        paper.ids = self.ids_of(row)?;
+        let (paper, columns) = (&paper, Columns::of(&paper));
         let mut update = self.connection.prepare_cached(
             "UPDATE papers SET id = ?2, title = ?3, title_key = ?4, abstract = ?5, authors = ?6, authors_count = ?7, categories = ?8, published = ?9,
                 updated = ?10, day = ?11, upvotes = ?12, comments = ?13, url = ?14, version = ?15, text_hash = ?16, text_format = ?17
@@ -229,7 +252,7 @@ impl Library {
             columns.text_hash,
             stored.text_format,
         ])?;
-        self.note_ids(row, &paper.ids)
+        Ok(())
     }
 
     /// An id belongs to the first paper that had it.
@@ -244,23 +267,36 @@ impl Library {
     fn note_source(&self, row: PaperRow, record: &Record) -> Result<()> {
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO sources (row, format, origin, day, said) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT DO UPDATE SET day = excluded.day, said = excluded.said",
+             ON CONFLICT DO NOTHING",
         )?;
         let day = record.paper.day.map(|day| day.to_string());
         insert.execute(params![row.0, record.format, record.origin, day, fingerprint(&record.paper)])?;
         Ok(())
     }
 
-    /// What this source last said of the paper.
-    fn said(&self, row: PaperRow, record: &Record) -> Result<Option<[u8; 16]>> {
-        let mut query = self.connection.prepare_cached("SELECT said FROM sources WHERE row = ?1 AND format = ?2 AND origin = ?3")?;
-        Ok(query.query_row(params![row.0, record.format, record.origin], |row| row.get(0)).optional()?)
+    /// Whether this source has told of the paper, and whether it has said just this.
+    fn heard(&self, row: PaperRow, record: &Record) -> Result<Heard> {
+        let sql = "SELECT count(*), coalesce(sum(said = ?4), 0) FROM sources WHERE row = ?1 AND format = ?2 AND origin = ?3";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let values = params![row.0, record.format, record.origin, fingerprint(&record.paper)];
+        let (told, same): (i64, i64) = query.query_row(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(if same > 0 {
+            Heard::This
+        } else if told > 0 {
+            Heard::Other
+        } else {
+            Heard::Nothing
+        })
     }
 
     /// Joins the paper `other`, which turned out to be the same, to `row`, and removes it.
     fn absorb(&self, row: PaperRow, other: PaperRow) -> Result<()> {
         let (kept, gone) = (self.stored(row)?, self.stored(other)?);
-        let merged = merge(&kept, &gone.paper, &gone.text_format, false);
+        let takes_text = replaces_text(&kept, &gone.paper, &gone.text_format);
+        let merged = merge(&kept, &gone.paper, &gone.text_format, takes_text);
+        if takes_text {
+            self.connection.prepare_cached("UPDATE OR REPLACE vectors SET row = ?1 WHERE row = ?2")?.execute([row.0, other.0])?;
+        }
         for sql in ["UPDATE ids SET row = ?1 WHERE row = ?2", "UPDATE OR IGNORE sources SET row = ?1 WHERE row = ?2"] {
             self.connection.prepare_cached(sql)?.execute([row.0, other.0])?;
         }
@@ -290,6 +326,14 @@ impl Library {
         let mut query = self.connection.prepare_cached("SELECT text_hash FROM vectors WHERE row = ?1")?;
         Ok(query.query_row([row.0], |row| row.get(0).map(TextHash)).optional()?)
     }
+}
+
+/// What a source has said of a paper before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    Nothing,
+    Other,
+    This,
 }
 
 /// Makes a batch of what `embed` returned for `hashes`, in their order.

@@ -148,7 +148,10 @@ fn arxiv_bare(text: &str) -> Option<(String, Option<u32>)> {
     match id.split_once('/') {
         None => {
             let (month, number) = id.split_once('.')?;
-            let new_style = month.len() == 4 && (4..=5).contains(&number.len()) && all_digits(month) && all_digits(number);
+            // Four digits behind the dot until the end of 2014, five since.
+            let digits = if month < "1501" { 4 } else { 5 };
+            let is_month = month.len() == 4 && all_digits(month) && ("01"..="12").contains(&&month[2..]);
+            let new_style = is_month && number.len() == digits && all_digits(number);
             new_style.then(|| (id.to_owned(), version))
         }
         Some((archive, number)) => {
@@ -206,6 +209,8 @@ mod tests {
             ("title:0123", given("title:0123"), None),
             ("2508.13426x", given("2508.13426x"), None),
             ("25081.3426", given("25081.3426"), None),
+            ("9999.12345", given("9999.12345"), None),
+            ("2508.1342", given("2508.1342"), None),
             ("10.1/x", given("10.1/x"), None),
             ("ключ 🚀", given("ключ 🚀"), None),
             ("", given(""), None),

@@ -3,6 +3,8 @@
 use crate::ingest::Report;
 use crate::library::Status;
 
+use super::one_line;
+
 /// One line: `93 records of 77 papers: 77 new, 16 merged, 0 updated, 0 unchanged, 0 failed; 77 embedded`.
 pub fn report_line(report: &Report) -> String {
     let mut line = format!(
@@ -54,7 +56,7 @@ pub fn status_text(status: &Status) -> String {
         ("search", "exact".to_owned()),
         ("size", format!("{:.1} MB", status.bytes as f64 / 1e6)),
     ];
-    facts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name:<12}{value}\n")).collect()
+    facts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name:<12}{}\n", one_line(&value))).collect()
 }
 
 fn plural(count: u64, what: &str) -> String {

@@ -21,10 +21,9 @@ use crate::error::Result;
 use crate::paper::{Date, Paper, parse_date, parse_month_day};
 
 pub(super) fn read(origin: &str, text: &str, options: &Options) -> Result<Vec<Item>> {
-    let mut blocks = blocks(text);
-    let banner_end = blocks.iter().position(|b| matches!(b.kind, Kind::Date(_))).map_or(0, |at| at + 1);
-    let banner_day = banner_day(&blocks[..banner_end]);
-    let entries = entries(&blocks.split_off(banner_end));
+    let blocks = blocks(text);
+    let (banner_day, body) = without_banner(&blocks);
+    let entries = entries(body);
     if entries.is_empty() {
         return Err(unreadable(origin, "a Daily Papers page without a paper in it"));
     }
@@ -32,6 +31,22 @@ pub(super) fn read(origin: &str, text: &str, options: &Options) -> Result<Vec<It
     let mut items: Vec<Item> = note.map(|note| Item::Note(format!("{origin}: {note}"))).into_iter().collect();
     items.extend(entries.into_iter().map(|entry| entry.into_item(origin, day)));
     Ok(items)
+}
+
+/// True for a line of the banner that stands above every copy of the page.
+pub(super) fn is_banner(line: &str) -> bool {
+    matches!(line, "new" | "Get trending papers in your email inbox!" | "Get trending papers in your email inbox" | "Subscribe" | "Daily Papers")
+        || line.starts_with("by") && line.ends_with("and the research community")
+}
+
+/// The day in the banner, as written, and the blocks below it.
+fn without_banner(blocks: &[Block]) -> (Option<String>, &[Block]) {
+    let first_meta = blocks.iter().position(|b| matches!(b.kind, Kind::Meta(_))).unwrap_or(blocks.len());
+    let banner_end = blocks[..first_meta].iter().take(12).rposition(|b| is_banner(&b.text)).map_or(0, |at| at + 1);
+    match blocks[banner_end..].split_first() {
+        Some((Block { kind: Kind::Date(date, _), .. }, body)) => (Some(date.clone()), body),
+        _ => (None, &blocks[banner_end..]),
+    }
 }
 
 /// Lines between two blank lines.
@@ -44,8 +59,10 @@ struct Block {
 
 enum Kind {
     Prose,
-    /// The banner's day, which stands alone.
-    Date(String),
+    /// A day that stands alone, and a number of comments: the banner's, or one below an abstract.
+    Date(String, Option<u32>),
+    /// `·` alone, between the authors and the day.
+    Dot,
     /// The lines below an abstract.
     Meta(Meta),
 }
@@ -88,7 +105,8 @@ fn kind(lines: &[&str]) -> Kind {
     }
     match lines {
         [line] | ["·", line] => match date_line(line) {
-            Some((date, _)) => Kind::Date(date),
+            Some((date, comments)) => Kind::Date(date, comments),
+            None if *line == "·" => Kind::Dot,
             None => Kind::Prose,
         },
         _ => Kind::Prose,
@@ -123,13 +141,6 @@ fn date_line(line: &str) -> Option<(String, Option<u32>)> {
     (valid && comments != Some(None)).then_some((date, comments.flatten()))
 }
 
-fn banner_day(banner: &[Block]) -> Option<String> {
-    banner.iter().find_map(|block| match &block.kind {
-        Kind::Date(date) => Some(date.clone()),
-        _ => None,
-    })
-}
-
 /// One paper as it stands in the text.
 struct Entry {
     line: usize,
@@ -155,8 +166,14 @@ fn entries(blocks: &[Block]) -> Vec<Entry> {
                 entries.push(Entry { line: block.line, title: block.text.clone(), paragraphs: Vec::new(), meta: Meta::default() });
                 open = true;
             }
-            // A date or an authors line outside a paper belongs to nothing.
-            (Kind::Meta(_) | Kind::Date(_), _) => {}
+            // Some browsers part the lines below an abstract by blank ones.
+            (Kind::Date(date, comments), Some(entry)) if entry.meta.date.is_none() && !entry.paragraphs.is_empty() => {
+                entry.meta.date = Some(date.clone());
+                entry.meta.comments = *comments;
+                open = false;
+            }
+            // Outside a paper they belong to nothing.
+            (Kind::Meta(_) | Kind::Date(..) | Kind::Dot, _) => {}
         }
     }
     entries
@@ -193,8 +210,8 @@ fn capture_day(banner: Option<String>, entries: &[Entry], options: &Options) -> 
     let inferred = year.and_then(|year| Date::new(year, month, day).ok());
     let written = banner.unwrap_or_default();
     let note = match inferred {
-        Some(day) => format!("the page says \"{written}\" without a year; taken as {day} (--date sets it)"),
-        None => format!("the page says \"{written}\" without a year; its day is left open (--date sets it)"),
+        Some(day) => format!("the page says \"{written}\" without a year; taken as {day} (`add --date` sets it)"),
+        None => format!("the page says \"{written}\" without a year; its day is left open (`add --date` sets it)"),
     };
     (inferred, Some(note))
 }
@@ -257,6 +274,15 @@ mod tests {
         assert_eq!(papers[1].abstract_text, "One line and another. A further paragraph, with code at https://example.org");
         assert_eq!(papers[0].day.unwrap().to_string(), "2025-12-10");
         assert_eq!(notes.len(), 1);
+    }
+
+    #[test]
+    fn blank_lines_between_the_facts_and_a_banner_without_a_day_lose_nothing() {
+        let body = "First\n\nAn abstract.\n\n  • 8 authors\n\n·\n\nNov 25, 2022\n\nSecond\n\nAnother abstract.\n\n• 1 author\n\n·\n\nJun 4, 2023 3\n";
+        let (papers, notes) = papers(body, &Options::default());
+        let read: Vec<_> = papers.iter().map(|p| (p.title.as_str(), p.authors_count, p.published.map(|d| d.to_string()), p.comments)).collect();
+        assert_eq!(read, [("First", Some(8), Some("2022-11-25".to_owned()), None), ("Second", Some(1), Some("2023-06-04".to_owned()), Some(3))]);
+        assert!(notes.is_empty() && papers[0].day.is_none());
     }
 
     #[test]

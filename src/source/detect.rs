@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Read};
 
-use super::{page, unreadable};
+use super::{capture, page};
 use crate::error::{Error, Result};
 
 /// The formats as they are read: [`super::Format`], with the two forms of a capture and of our own kept apart.
@@ -32,11 +32,11 @@ pub(super) fn head(origin: &str, input: &mut impl BufRead) -> Result<Vec<u8>> {
 /// Decides on the format, or says what the input is instead.
 pub(super) fn detect(origin: &str, head: &[u8]) -> Result<Kind> {
     if head.iter().all(u8::is_ascii_whitespace) {
-        return Err(unreadable(origin, "the input is empty"));
+        return Err(Error::UnknownFormat { origin: origin.to_owned(), what: "the input is empty".to_owned(), hint: None });
     }
     if let Some((name, hint)) = foreign(head) {
         let what = format!("this is {name}, not text");
-        return Err(Error::Unreadable { origin: origin.to_owned(), what, hint: hint.map(str::to_owned) });
+        return Err(Error::UnknownFormat { origin: origin.to_owned(), what, hint: hint.map(str::to_owned) });
     }
     let text = String::from_utf8_lossy(head);
     let text = text.trim_start();
@@ -45,9 +45,10 @@ pub(super) fn detect(origin: &str, head: &[u8]) -> Result<Kind> {
         b'{' => Some(object_kind(text)),
         b'<' => page::is_page(text).then_some(Kind::Page),
         _ if is_capture(text) => Some(Kind::Capture),
+        _ if has_json_lines(text) => Some(Kind::JsonLines),
         _ => None,
     };
-    kind.ok_or_else(|| Error::Unreadable {
+    kind.ok_or_else(|| Error::UnknownFormat {
         origin: origin.to_owned(),
         what: format!("no known format; it begins with {}", beginning(text)),
         hint: Some("paperkin reads pasted or saved Daily Papers pages (capture), Daily Papers JSON (hf) and JSON lines (jsonl)".to_owned()),
@@ -129,10 +130,15 @@ fn string_length(bytes: &[u8]) -> usize {
     at.min(bytes.len())
 }
 
-/// The page's banner, which every copy of it holds.
+/// Two lines of the page's banner, which every copy of it holds, one of them no other page's.
 fn is_capture(text: &str) -> bool {
-    const BANNERS: [&str; 3] = ["Get trending papers in your email inbox", "and the research community", "Daily Papers"];
-    text.lines().take(40).any(|line| BANNERS.iter().any(|banner| line.contains(banner)))
+    let banner: Vec<&str> = text.lines().take(40).map(str::trim).filter(|line| capture::is_banner(line)).collect();
+    banner.len() >= 2 && banner.iter().any(|line| line.contains("trending papers") || line.contains("research community"))
+}
+
+/// A broken line or two before the first record do not make another format.
+fn has_json_lines(text: &str) -> bool {
+    text.lines().take(20).any(|line| line.trim_start().starts_with("{\"") && line.trim_end().ends_with('}'))
 }
 
 #[cfg(test)]
@@ -141,7 +147,7 @@ mod tests {
 
     #[test]
     fn formats_are_told_by_their_content() {
-        let cases: [(&[u8], Result<Kind, &str>); 16] = [
+        let cases: [(&[u8], Result<Kind, &str>); 18] = [
             (b"{\"id\": \"1\", \"title\": \"T\"}\n", Ok(Kind::JsonLines)),
             (b" \n[{\"title\": \"\\\"paper\\\":\"}]", Ok(Kind::PaperArray)),
             (b"[{\"title\": \"paper\", \"paper\": {}}]", Ok(Kind::Hf)),
@@ -157,6 +163,8 @@ mod tests {
             (b"%PDF-1.5", Err("PDF")),
             (b"\x00\x01\x02\x03ELF", Err("binary")),
             (b"\xff\xfe{\x00", Err("UTF-16")),
+            (b"junk\n{\"title\": \"T\"}\n", Ok(Kind::JsonLines)),
+            (b"Daily Papers job finished\n", Err("no known format")),
             (b"dear sir", Err("begins with \"dear sir\"")),
         ];
         for (head, expected) in cases {

@@ -4,7 +4,7 @@
 //! "publishedAt", "title", "summary", "numComments", …}`. Of its three dates, `paper.publishedAt` is arXiv's day, and
 //! `paper.submittedOnDailyAt`, else the entry's own `publishedAt`, is the day of the digest.
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::clean::{clean, clean_abstract};
@@ -38,8 +38,9 @@ struct Entry {
     paper: Inner,
     title: Option<String>,
     summary: Option<String>,
-    published_at: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default)]
+    published_at: Value,
+    #[serde(default, deserialize_with = "number")]
     num_comments: Option<u32>,
 }
 
@@ -49,23 +50,21 @@ struct Inner {
     id: String,
     title: Option<String>,
     summary: Option<String>,
-    authors: Option<Vec<Author>>,
-    published_at: Option<String>,
-    submitted_on_daily_at: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default)]
+    authors: Value,
+    #[serde(default)]
+    published_at: Value,
+    #[serde(default)]
+    submitted_on_daily_at: Value,
+    #[serde(default, deserialize_with = "number")]
     upvotes: Option<u32>,
 }
 
-#[derive(Deserialize)]
-struct Author {
-    name: Option<String>,
-    #[serde(default)]
-    hidden: bool,
-}
-
-/// Votes are no reason to lose a paper.
-fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    Ok(number(Value::deserialize(deserializer)?).unwrap_or(None))
+/// Authors are objects with a name, which may be hidden; other shapes say nothing.
+fn names(authors: &Value) -> Vec<String> {
+    let is_shown = |author: &&Value| author.get("hidden").and_then(Value::as_bool) != Some(true);
+    let name = |author: &Value| author.get("name").unwrap_or(author).as_str().map(clean);
+    authors.as_array().into_iter().flatten().filter(is_shown).filter_map(name).filter(|name| !name.is_empty()).collect()
 }
 
 fn paper(entry: Entry, day: Option<Date>) -> Result<Paper, String> {
@@ -73,13 +72,12 @@ fn paper(entry: Entry, day: Option<Date>) -> Result<Paper, String> {
     let first = |texts: [Option<String>; 2], clean: fn(&str) -> String| {
         texts.iter().flatten().map(|text| clean(text)).find(|text| !text.is_empty()).unwrap_or_default()
     };
-    let authors = inner.authors.unwrap_or_default().into_iter().filter(|author| !author.hidden).filter_map(|author| author.name);
-    let date = |text: &Option<String>| text.as_deref().and_then(parse_date);
+    let date = |text: &Value| text.as_str().and_then(parse_date);
     let (id, version) = PaperId::parse_versioned(&clean(&inner.id));
     let mut paper = Paper {
         title: first([inner.title, entry.title], clean),
         abstract_text: first([inner.summary, entry.summary], clean_abstract),
-        authors: authors.map(|name| clean(&name)).filter(|name| !name.is_empty()).collect(),
+        authors: names(&inner.authors),
         published: date(&inner.published_at),
         day: date(&inner.submitted_on_daily_at).or(day).or(date(&entry.published_at)),
         upvotes: inner.upvotes,

@@ -12,32 +12,32 @@ fn library(count: usize) -> Kin {
 #[test]
 fn similar_answers_in_every_form() {
     let kin = library(30);
-    let hits = kin.json(&["similar", "2000.00003", "-n", "5", "--json"]);
+    let hits = kin.json(&["similar", "2001.00003", "-n", "5", "--json"]);
     let hits = hits.as_array().unwrap();
     assert_eq!(hits.len(), 5);
-    assert!(hits.iter().all(|hit| hit["id"] != "2000.00003"), "the seed is not in its own answer");
+    assert!(hits.iter().all(|hit| hit["id"] != "2001.00003"), "the seed is not in its own answer");
     assert!(hits.windows(2).all(|pair| pair[0]["score"].as_f64() >= pair[1]["score"].as_f64()));
     for key in ["query", "id", "score", "cosine", "title", "abstract", "authors", "published", "url", "reasons"] {
         assert!(hits[0].get(key).is_some(), "{key}");
     }
     let lines = |format: &str| {
-        let ran = kin.run(&["similar", "2000.00003", "-n", "5", "--format", format]);
+        let ran = kin.run(&["similar", "2001.00003", "-n", "5", "--format", format]);
         assert_eq!(ran.code, 0, "{format}: {ran:?}");
         ran.out
     };
-    assert_eq!(lines("tsv").lines().next().unwrap().split('\t').collect::<Vec<_>>()[..2], ["2000.00003", hits[0]["id"].as_str().unwrap()]);
+    assert_eq!(lines("tsv").lines().next().unwrap().split('\t').collect::<Vec<_>>()[..2], ["2001.00003", hits[0]["id"].as_str().unwrap()]);
     assert_eq!((lines("jsonl").lines().count(), lines("csv").lines().count(), lines("table").lines().count()), (5, 6, 5));
     assert_eq!(lines("bibtex").matches("@misc{").count(), 5);
     assert!(lines("markdown").starts_with("- [Paper") && lines("html").contains("</html>"));
-    assert_eq!(kin.run(&["similar", "2000.00003", "-n", "2", "-q"]).out.lines().count(), 2);
+    assert_eq!(kin.run(&["similar", "2001.00003", "-n", "2", "-q"]).out.lines().count(), 2);
 }
 
 #[test]
 fn several_seeds_are_one_question_with_reasons() {
     let kin = library(30);
-    let hits = kin.json(&["similar", "2000.00003", "arXiv:2000.00007v1", "--json"]);
+    let hits = kin.json(&["similar", "2001.00003", "arXiv:2001.00007v1", "--json"]);
     let hits = hits.as_array().unwrap();
-    assert!(hits.iter().all(|hit| hit["id"] != "2000.00003" && hit["id"] != "2000.00007"));
+    assert!(hits.iter().all(|hit| hit["id"] != "2001.00003" && hit["id"] != "2001.00007"));
     assert!(hits.iter().all(|hit| hit["reasons"][0]["kind"] == "nearest"), "{hits:?}");
 }
 
@@ -47,37 +47,37 @@ fn n_may_be_greater_than_the_library_and_days_limit_the_answer() {
     let text = papers(3).replace("\"title\": \"Paper 1", "\"published\": \"2024-05-01\", \"title\": \"Paper 1");
     let path = kin.write("papers.jsonl", text);
     kin.run(&["add", path.to_str().unwrap()]);
-    assert_eq!(kin.json(&["similar", "2000.00000", "-n", "100", "--json"]).as_array().unwrap().len(), 2);
-    assert_eq!(kin.json(&["similar", "2000.00000", "--since", "2024-05-01", "--json"]).as_array().unwrap().len(), 1);
-    assert_eq!(kin.json(&["similar", "2000.00000", "--until", "2024-04-30", "--json"]).as_array().unwrap().len(), 0);
-    assert_eq!(kin.run(&["similar", "2000.00000", "--since", "soon"]).code, 2);
+    assert_eq!(kin.json(&["similar", "2001.00000", "-n", "100", "--json"]).as_array().unwrap().len(), 2);
+    assert_eq!(kin.json(&["similar", "2001.00000", "--since", "2024-05-01", "--json"]).as_array().unwrap().len(), 1);
+    assert_eq!(kin.json(&["similar", "2001.00000", "--until", "2024-04-30", "--json"]).as_array().unwrap().len(), 0);
+    assert_eq!(kin.run(&["similar", "2001.00000", "--since", "soon"]).code, 2);
     assert_eq!(kin.json(&["ls", "--date", "2024-05-01", "--json"]).as_array().unwrap().len(), 1);
 }
 
 #[test]
 fn queries_from_a_file_are_answered_in_one_process_and_failures_are_counted() {
     let kin = library(30);
-    let queries = kin.write("queries", "2000.00003\n\nno such paper at all\nPaper 7 on\n");
+    let queries = kin.write("queries", "2001.00003\n\nno such paper at all\nPaper 7 on\n");
     let ran = kin.run(&["similar", "--queries", queries.to_str().unwrap(), "-n", "4", "--format", "tsv"]);
     assert_eq!(ran.code, 7, "{ran:?}");
-    assert_eq!(ran.out.lines().filter(|line| line.starts_with("2000.00003\t")).count(), 4);
+    assert_eq!(ran.out.lines().filter(|line| line.starts_with("2001.00003\t")).count(), 4);
     assert_eq!(ran.out.lines().filter(|line| line.starts_with("Paper 7 on\t")).count(), 4);
     assert!(ran.err.contains("queries:3: no paper is known as \"no such paper at all\""), "{}", ran.err);
-    let piped = kin.run_with_input(&["similar", "--queries", "-", "-n", "4", "--format", "jsonl"], b"2000.00003\n");
+    let piped = kin.run_with_input(&["similar", "--queries", "-", "-n", "4", "--format", "jsonl"], b"2001.00003\n");
     assert_eq!((piped.code, piped.out.lines().count()), (0, 4));
 }
 
 #[test]
 fn what_is_unknown_or_ambiguous_names_what_may_be_meant() {
     let kin = library(30);
-    let unknown = kin.run(&["similar", "2000.00033"]);
+    let unknown = kin.run(&["similar", "2001.00033"]);
     assert_eq!(unknown.code, 1);
-    assert!(unknown.err.contains("no paper is known as \"2000.00033\"; the nearest titles are:\n  2000.000"), "{}", unknown.err);
+    assert!(unknown.err.contains("no paper is known as \"2001.00033\"; the nearest titles are:\n  2001.000"), "{}", unknown.err);
     let title = kin.run(&["similar", "studies of protein folding"]);
     assert!(title.err.contains("protein"), "{}", title.err);
     let ambiguous = kin.run(&["similar", "paper 1"]);
-    assert!(ambiguous.err.contains("is in 11 titles; among them:\n  2000.00001  Paper 1 on"), "{}", ambiguous.err);
-    let json = kin.run(&["similar", "2000.00033", "--json"]);
+    assert!(ambiguous.err.contains("is in 11 titles; among them:\n  2001.00001  Paper 1 on"), "{}", ambiguous.err);
+    let json = kin.run(&["similar", "2001.00033", "--json"]);
     let error: serde_json::Value = serde_json::from_str(&json.err).unwrap();
     assert_eq!(error["error_type"], "unknown_paper");
     assert!(error["hint"].is_string());
@@ -92,8 +92,10 @@ fn search_and_in_answer_without_a_library() {
     assert_eq!((hits.as_array().unwrap().len(), &hits[0]["query"]), (3, &"quantum galaxy".into()));
     assert_eq!(kin.json(&["ls", "--in", path, "--json"]).as_array().unwrap().len(), 20);
     assert!(!kin.path("library").exists());
+    let partial = kin.run(&["similar", "2001.00003", "--in", path, "--in", "missing"]);
+    assert_eq!(partial.code, 7, "{partial:?}");
     let kept = library(20);
-    let args = ["similar", "2000.00003", "--format", "jsonl"];
+    let args = ["similar", "2001.00003", "--format", "jsonl"];
     assert_eq!(kept.run(&args).out, kept.run(&[&args[..], &["--in", "papers.jsonl"]].concat()).out, "kept or not, the bytes are the same");
 }
 
@@ -116,11 +118,33 @@ fn what_export_writes_add_reads_back() {
 }
 
 #[test]
+fn export_touches_no_file_but_its_own() {
+    let kin = library(3);
+    kin.write("papers.part", "mine");
+    assert_eq!(kin.run(&["export", "-o", "out.jsonl", "--vectors", "v.npy"]).code, 0);
+    assert_eq!(std::fs::read(kin.path("papers.part")).unwrap(), b"mine");
+    assert_eq!(kin.run(&["export", "-o", "x", "--vectors", "x"]).code, 2);
+    assert_eq!(kin.run(&["export", "-o", "/dev/null"]).code, 0);
+    assert_eq!(kin.run(&["export", "-o", "no/such/folder/x"]).code, 1);
+    let left = std::fs::read_dir(kin.directory.path()).unwrap().filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().ends_with(".part"));
+    assert_eq!(left.count(), 1);
+}
+
+#[test]
+fn odd_questions_are_answered_with_an_error_of_their_own() {
+    let kin = library(3);
+    for asked in ["\"\"\"", "\"\"\" (((", "", "*", "🚀", "a OR b NEAR", "%"] {
+        let ran = kin.run(&["show", asked]);
+        assert!(ran.code == 1 && ran.err.contains("no paper is known as"), "{asked}: {ran:?}");
+    }
+}
+
+#[test]
 fn rm_removes_a_paper_its_vector_and_its_names() {
     let kin = library(5);
-    assert_eq!(kin.run(&["rm", "2000.00002", "Paper 3 on"]).code, 0);
+    assert_eq!(kin.run(&["rm", "2001.00002", "Paper 3 on"]).code, 0);
     assert_eq!(kin.json(&["status", "--json"])["vectors"], 3);
-    assert_eq!(kin.run(&["show", "2000.00002"]).code, 1);
+    assert_eq!(kin.run(&["show", "2001.00002"]).code, 1);
     assert_eq!(kin.run(&["verify"]).code, 0);
     let back = kin.run(&["add", "papers.jsonl"]);
     assert!(back.err.contains("2 new") && back.err.contains("2 embedded"), "{}", back.err);
@@ -130,9 +154,9 @@ fn rm_removes_a_paper_its_vector_and_its_names() {
 fn settings_come_from_the_flag_the_environment_and_the_file() {
     let kin = library(12);
     kin.write("paperkin.toml", "limit = 3\nformat = \"jsonl\"\n");
-    assert_eq!(kin.run(&["similar", "2000.00003"]).out.lines().count(), 3);
-    assert_eq!(kin.run(&["similar", "2000.00003", "-n", "4", "--format", "tsv"]).out.lines().count(), 4);
-    let from_environment = kin.command(&["similar", "2000.00003"]).env("PAPERKIN_FORMAT", "json").output().unwrap();
+    assert_eq!(kin.run(&["similar", "2001.00003"]).out.lines().count(), 3);
+    assert_eq!(kin.run(&["similar", "2001.00003", "-n", "4", "--format", "tsv"]).out.lines().count(), 4);
+    let from_environment = kin.command(&["similar", "2001.00003"]).env("PAPERKIN_FORMAT", "json").output().unwrap();
     assert!(from_environment.stdout.starts_with(b"["));
     kin.write("paperkin.toml", "limit = 3\nfromat = \"jsonl\"\n");
     let ran = kin.run(&["ls"]);

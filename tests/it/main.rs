@@ -4,6 +4,7 @@ mod commands;
 mod house;
 #[cfg(feature = "remote")]
 mod hub;
+mod identity;
 mod killed;
 mod model;
 mod shared;

@@ -74,6 +74,9 @@ fn a_directory_is_read_by_name_and_says_what_it_passed_over() {
     let ran = kin.run(&["add", "d"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.err.contains("4 new") && ran.err.contains("1 files passed over"), "{}", ran.err);
+    kin.write("d/cut.json", "[{\"paper\": {\"id\": \"24");
+    let again = kin.run(&["add", "d"]);
+    assert_eq!(again.code, 7, "a file that is cut is not one of another format: {again:?}");
     assert!(ran.err.contains("taken as") && ran.err.contains("--date"), "{}", ran.err);
 }
 

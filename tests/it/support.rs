@@ -95,7 +95,7 @@ pub(crate) fn papers(count: usize) -> String {
         .map(|i| {
             format!(
                 "{{\"id\": \"{:04}.{:05}\", \"title\": \"Paper {i} on {} and {}\", \"abstract\": \"{} {i}.\"}}\n",
-                2000 + i / 90_000,
+                2001 + i / 90_000,
                 i,
                 word(i),
                 word(i / 12),

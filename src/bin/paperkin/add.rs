@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use paperkin::ingest::{self, Input, LazyEmbedder, Options, Report};
+use paperkin::ingest::{self, Embed, Input, LazyEmbedder, Options, Report};
 use paperkin::library::Library;
 use paperkin::source::Format;
 use paperkin::{Error, ExitClass, Result, render, source};
@@ -16,7 +16,7 @@ pub(crate) fn run(args: &Add, settings: &Settings) -> Result<ExitClass> {
     crate::catch_interrupts()?;
     let options = Options {
         source: source::Options { format: input_format(args.format.as_deref())?, day: day(args.date.as_deref())?, today: Some(today()) },
-        title_only: args.title_only,
+        embed: if args.title_only { Embed::Titles } else { Embed::Abstracts },
         now: now(),
     };
     let inputs = args.inputs.iter().map(|path| input(path)).collect::<Result<Vec<_>>>()?;
@@ -40,18 +40,27 @@ pub(crate) fn run(args: &Add, settings: &Settings) -> Result<ExitClass> {
     Ok(exit_class(&report))
 }
 
-/// A library in memory of what `--in` names, or the one that is kept. The embedder is the one that made the vectors.
-pub(crate) fn library(from: &From, settings: &Settings) -> Result<(Library, Option<LazyEmbedder>)> {
+/// What a question is asked to.
+pub(crate) struct Asked {
+    pub library: Library,
+    /// The one that made the vectors, where `--in` made it needed.
+    pub embedder: Option<LazyEmbedder>,
+    /// Partial, where a part of what `--in` names could not be read.
+    pub class: ExitClass,
+}
+
+/// A library in memory of what `--in` names, or the one that is kept.
+pub(crate) fn library(from: &From, embed: Embed, settings: &Settings) -> Result<Asked> {
     if from.inputs.is_empty() {
-        return Ok((settings.library()?, None));
+        return Ok(Asked { library: settings.library()?, embedder: None, class: ExitClass::Done });
     }
     let mut embedder = settings.embedder()?;
     let mut library = Library::in_memory()?;
-    let options = Options { source: source::Options { today: Some(today()), ..source::Options::default() }, title_only: true, now: String::new() };
+    let options = Options { source: source::Options { today: Some(today()), ..source::Options::default() }, embed, now: String::new() };
     let inputs = from.inputs.iter().map(|path| input(path)).collect::<Result<Vec<_>>>()?;
     let report = add(&mut library, &mut embedder, inputs, &options, settings)?;
     tell(&report, settings);
-    Ok((library, Some(embedder)))
+    Ok(Asked { library, embedder: Some(embedder), class: exit_class(&report) })
 }
 
 fn add(library: &mut Library, embedder: &mut LazyEmbedder, inputs: Vec<Input>, options: &Options, settings: &Settings) -> Result<Report> {

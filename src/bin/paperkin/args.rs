@@ -108,7 +108,7 @@ pub(crate) struct Form {
 /// What limits an answer.
 #[derive(ClapArgs)]
 pub(crate) struct Narrow {
-    /// At most so many papers [default: 10]
+    /// At most so many papers [default: 10; of ls, all]
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<usize>,
     /// Published on this day or later
@@ -153,15 +153,8 @@ pub(crate) struct Ls {
     /// Those of the digest of this day
     #[arg(long, value_name = "DAY")]
     pub date: Option<String>,
-    /// At most so many papers
-    #[arg(short = 'n', long, value_name = "N")]
-    pub limit: Option<usize>,
-    /// Published on this day or later
-    #[arg(long, value_name = "DAY")]
-    pub since: Option<String>,
-    /// Published on this day or earlier
-    #[arg(long, value_name = "DAY")]
-    pub until: Option<String>,
+    #[command(flatten)]
+    pub narrow: Narrow,
     #[command(flatten)]
     pub from: From,
     #[command(flatten)]

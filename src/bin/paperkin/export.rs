@@ -12,6 +12,9 @@ use crate::output;
 use crate::settings::Settings;
 
 pub(crate) fn run(args: &Export, settings: &Settings) -> Result<ExitClass> {
+    if args.output.is_some() && args.output == args.vectors {
+        return Err(Error::usage("the papers and the vectors need two files"));
+    }
     let library = settings.library()?;
     match &args.output {
         Some(path) => {
@@ -64,14 +67,25 @@ fn vectors(library: &Library, path: &Path) -> Result<usize> {
     Ok(stored.papers.len())
 }
 
-/// Writes beside the file and renames, so that a file of this name is always whole.
+/// Writes beside the file and renames, so that a file of this name is always whole. What is no file, such as
+/// `/dev/stdout`, is written as it is.
 fn into_file<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
-    let part = path.with_extension("part");
     let io = |action| move |e| Error::io(action, path, e);
-    let mut out = BufWriter::new(File::create(&part).map_err(io("cannot write"))?);
-    let done = write(&mut out)?;
-    let file = out.into_inner().map_err(|e| Error::io("cannot write", path, e.into_error()))?;
-    file.sync_all().map_err(io("cannot write"))?;
-    std::fs::rename(&part, path).map_err(io("cannot rename to"))?;
-    Ok(done)
+    if path.exists() && !path.is_file() {
+        return write(&mut File::options().write(true).open(path).map_err(io("cannot write"))?);
+    }
+    let name = path.file_name().ok_or_else(|| Error::usage(format!("{} is no file name", path.display())))?;
+    let part = path.with_file_name(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
+    let whole = || {
+        let mut out = BufWriter::new(File::create_new(&part).map_err(io("cannot write"))?);
+        let done = write(&mut out)?;
+        let file = out.into_inner().map_err(|e| Error::io("cannot write", path, e.into_error()))?;
+        file.sync_all().map_err(io("cannot write"))?;
+        std::fs::rename(&part, path).map_err(io("cannot rename to"))?;
+        Ok(done)
+    };
+    whole().inspect_err(|_| {
+        // It may not be there; the error to tell is the first.
+        let _ = std::fs::remove_file(&part);
+    })
 }

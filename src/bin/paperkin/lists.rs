@@ -1,9 +1,10 @@
 //! `paperkin ls`, `show`, `rm`, `status` and `verify`.
 
+use paperkin::ingest::Embed;
 use paperkin::library::Filter;
 use paperkin::{Error, ExitClass, Result, render};
 
-use crate::add::library;
+use crate::add::{Asked, library};
 use crate::args::{JsonOnly, Ls, Rm, Show};
 use crate::output;
 use crate::settings::{Settings, day};
@@ -12,19 +13,19 @@ pub(crate) fn ls(args: &Ls, settings: &Settings) -> Result<ExitClass> {
     let format = output::format(&args.form, settings)?;
     let filter = Filter {
         date: day(args.date.as_deref())?,
-        since: day(args.since.as_deref())?,
-        until: day(args.until.as_deref())?,
-        limit: args.limit.or(settings.limit),
+        since: day(args.narrow.since.as_deref())?,
+        until: day(args.narrow.until.as_deref())?,
+        limit: args.narrow.limit.or(settings.limit),
     };
-    let (library, _) = library(&args.from, settings)?;
+    let Asked { library, class, .. } = library(&args.from, Embed::Nothing, settings)?;
     let papers: Vec<_> = library.list(&filter)?.into_iter().map(|listing| listing.paper).collect();
     output::print(&render::papers(&papers, format, output::width())?)?;
-    Ok(ExitClass::Done)
+    Ok(class)
 }
 
 pub(crate) fn show(args: &Show, settings: &Settings) -> Result<ExitClass> {
     let format = output::format(&args.form, settings)?;
-    let (library, _) = library(&args.from, settings)?;
+    let Asked { library, class, .. } = library(&args.from, Embed::Nothing, settings)?;
     let rows = args.papers.iter().map(|asked| library.find(asked)).collect::<Result<Vec<_>>>()?;
     let papers = rows.iter().map(|&row| library.paper(row)).collect::<Result<Vec<_>>>()?;
     let text = match format {
@@ -35,7 +36,7 @@ pub(crate) fn show(args: &Show, settings: &Settings) -> Result<ExitClass> {
         format => render::papers(&papers, format, output::width())?,
     };
     output::print(&text)?;
-    Ok(ExitClass::Done)
+    Ok(class)
 }
 
 pub(crate) fn rm(args: &Rm, settings: &Settings) -> Result<ExitClass> {

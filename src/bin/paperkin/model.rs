@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use paperkin::embed::{self, BUILT_IN, CachedModel, Model as EmbeddingModel};
-use paperkin::{Error, ExitClass, Result};
+use paperkin::{Error, ExitClass, Result, render};
 use serde_json::json;
 
 use crate::args::{JsonOnly, Model};
@@ -45,7 +45,8 @@ fn info(args: &JsonOnly, settings: &Settings) -> Result<()> {
         ("weights", format!("{:.1} MB, sha256 {}", model.weights_len() as f64 / 1e6, space.weights_sha256)),
         ("tokenizer", format!("sha256 {}", space.tokenizer_sha256)),
     ];
-    let lines: String = facts.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name:<12}{value}\n")).collect();
+    let lines: String =
+        facts.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name:<12}{}\n", render::one_line(value))).collect();
     output::print(&lines)
 }
 
@@ -89,6 +90,7 @@ fn convert(from: &Path, to: &Path, name: Option<&str>, settings: &Settings) -> R
 #[cfg(feature = "remote")]
 pub(crate) fn fetch(name: &str, settings: &Settings) -> Result<()> {
     use std::ops::ControlFlow;
+    use std::path::PathBuf;
 
     use paperkin::remote::hub::Hub;
 
@@ -108,7 +110,9 @@ pub(crate) fn fetch(name: &str, settings: &Settings) -> Result<()> {
             Err(_) => Err(Error::ModelNotFound { model: name.to_owned(), looked, why: "and paperkin is set to offline".to_owned() }),
         };
     }
-    let token_file = || std::fs::read_to_string(cache.directory().parent()?.join("token")).ok();
+    let hub_home = || Some(variable("HF_HOME").map_or(dirs::home_dir()?.join(".cache/huggingface"), PathBuf::from));
+    let token_path = || variable("HF_TOKEN_PATH").map(PathBuf::from).or_else(|| Some(hub_home()?.join("token")));
+    let token_file = || std::fs::read_to_string(token_path()?).ok();
     let token = variable("HF_TOKEN").or_else(|| variable("HUGGING_FACE_HUB_TOKEN")).or_else(token_file).map(|token| token.trim().to_owned());
     let hub = Hub::new(variable("HF_ENDPOINT"), token.filter(|token| !token.is_empty()));
     let (model, revision) = name.split_once('@').unwrap_or((name, "main"));

@@ -3,12 +3,13 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+use paperkin::ingest::Embed;
 use paperkin::library::{Library, PaperRow};
 use paperkin::recommend::{Desk, Limits};
 use paperkin::render::{self, Answer};
 use paperkin::{Error, ExitClass, Result};
 
-use crate::add::library;
+use crate::add::{Asked, library};
 use crate::args::{Narrow, Search, Similar};
 use crate::output;
 use crate::settings::{Settings, day};
@@ -19,9 +20,9 @@ const GROUP: usize = 256;
 pub(crate) fn similar(args: &Similar, settings: &Settings) -> Result<ExitClass> {
     let format = output::format(&args.form, settings)?;
     let limits = limits(&args.narrow, settings)?;
-    let (library, _) = library(&args.from, settings)?;
+    let Asked { library, class, .. } = library(&args.from, Embed::Titles, settings)?;
     if let Some(path) = &args.queries {
-        return many(path, &library, &limits, format);
+        return Ok(worse(class, many(path, &library, &limits, format)?));
     }
     let seeds = args.papers.iter().map(|asked| library.find(asked)).collect::<Result<Vec<_>>>()?;
     let hits = Desk::new(&library)?.similar(&seeds, &limits)?;
@@ -30,13 +31,13 @@ pub(crate) fn similar(args: &Similar, settings: &Settings) -> Result<ExitClass> 
         output::say(settings, &heading(&library, &seeds)?);
     }
     output::print(&render::answers(&[answer], format, output::width())?)?;
-    Ok(ExitClass::Done)
+    Ok(class)
 }
 
 pub(crate) fn search(args: &Search, settings: &Settings) -> Result<ExitClass> {
     let format = output::format(&args.form, settings)?;
     let limits = limits(&args.narrow, settings)?;
-    let (library, embedder) = library(&args.from, settings)?;
+    let Asked { library, embedder, class } = library(&args.from, Embed::Titles, settings)?;
     let mut embedder = embedder.map_or_else(|| settings.embedder(), Ok)?;
     let text = args.text.join(" ");
     if text.trim().is_empty() {
@@ -45,7 +46,7 @@ pub(crate) fn search(args: &Search, settings: &Settings) -> Result<ExitClass> {
     library.require_space(embedder.space())?;
     let hits = Desk::new(&library)?.search(&text, embedder.get()?, &limits)?;
     output::print(&render::answers(&[Answer { query: text, hits }], format, output::width())?)?;
-    Ok(ExitClass::Done)
+    Ok(class)
 }
 
 /// One question a line, all in one process.
@@ -56,8 +57,10 @@ fn many(path: &Path, library: &Library, limits: &Limits, format: render::Format)
     };
     let desk = Desk::new(library)?;
     let (mut answers, mut failed, mut answered) = (Vec::new(), 0u64, 0u64);
-    for (number, line) in BufReader::new(reader).lines().enumerate() {
+    for (number, line) in BufReader::new(reader).split(b'\n').enumerate() {
         let line = line.map_err(|e| Error::io("cannot read", path, e))?;
+        let line = String::from_utf8_lossy(&line);
+        let line = line.trim_start_matches('\u{feff}').trim_end_matches('\r').to_owned();
         if line.trim().is_empty() {
             continue;
         }
@@ -82,6 +85,11 @@ fn many(path: &Path, library: &Library, limits: &Limits, format: render::Format)
         (_, 0) => ExitClass::Failure,
         _ => ExitClass::Partial,
     })
+}
+
+/// Of a whole and a partial success, the partial one.
+fn worse(a: ExitClass, b: ExitClass) -> ExitClass {
+    if a == ExitClass::Done { b } else { a }
 }
 
 fn heading(library: &Library, seeds: &[PaperRow]) -> Result<String> {
