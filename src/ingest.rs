@@ -20,7 +20,7 @@ use crate::source::{self, Failure, Item};
 use crate::vector::{Space, Vectors};
 
 /// Records a transaction. More would make an interruption lose more, fewer would sync more often.
-const CHUNK: usize = 32;
+const CHUNK: usize = 16;
 
 /// How to add.
 #[derive(Debug, Clone, Default)]
