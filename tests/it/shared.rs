@@ -29,7 +29,7 @@ fn both_captures_are_read_whole() {
     let by_title = |part: &str| december.iter().find(|paper| paper.title.contains(part)).unwrap();
     let force_fields = by_title("Distribution Shifts For Machine");
     assert_eq!((force_fields.published.unwrap().to_string(), force_fields.comments), ("2025-03-11".to_owned(), Some(3)));
-    assert_eq!(by_title("Modes Interpolation").comments.or(by_title("Hallucinations in Diffusion").comments), Some(1));
+    assert_eq!(by_title("Hallucinations in Diffusion").comments, Some(1));
     // What is embedded is, to the letter, what the reference embedded.
     let mut texts: Vec<String> = december.iter().chain(&march).map(Paper::embedding_text).collect();
     texts.sort();
