@@ -169,45 +169,22 @@ impl Library {
     }
 
     fn insert(&self, paper: &Paper, format: &str, added: &str) -> Result<PaperRow> {
-        let mut insert = self.connection.prepare_cached(
-            "INSERT INTO papers (id, title, title_key, abstract, authors, authors_count, categories, published, updated, day, upvotes,
-                comments, url, version, text_hash, text_format, added)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
-        )?;
-        let mut paper = paper.clone();
-        // An id that a different paper has is not this one's too.
-        let mut free = Vec::new();
-        for id in paper.ids.drain(..) {
-            if self.row_of_id(&id)?.is_none() {
-                free.push(id);
+        let mut free = None;
+        for id in &paper.ids {
+            // An id that a different paper has is not this one's too.
+            if free.is_none() && self.row_of_id(id)?.is_none() {
+                free = Some(id.clone());
             }
         }
-        if free.is_empty() {
-            free.push(self.free_title_id(&paper.title)?);
-        }
-        paper.ids = free;
-        let columns = Columns::of(&paper);
-        insert.execute(params![
-            columns.id,
-            paper.title,
-            columns.title_key,
-            paper.abstract_text,
-            columns.authors,
-            paper.authors_count,
-            columns.categories,
-            columns.published,
-            columns.updated,
-            columns.day,
-            paper.upvotes,
-            paper.comments,
-            paper.url,
-            paper.version,
-            columns.text_hash,
-            format,
-            added,
-        ])?;
+        let id = free.map_or_else(|| self.free_title_id(&paper.title), Ok)?;
+        let mut insert = self.connection.prepare_cached(
+            "INSERT INTO papers (id, title, title_key, abstract, authors, categories, text_hash, text_format, added)
+             VALUES (?1, '', '', '', '[]', '[]', x'', '', ?2)",
+        )?;
+        insert.execute(params![id.to_string(), added])?;
         let row = PaperRow(self.connection.last_insert_rowid());
-        self.note_ids(row, &paper.ids)?;
+        self.note_ids(row, &[id])?;
+        self.update(row, &Stored { paper: paper.clone(), text_format: format.to_owned() })?;
         Ok(row)
     }
 
@@ -223,6 +200,7 @@ impl Library {
         Ok(id)
     }
 
+    /// Writes all of a paper but its sources and its vector; its ids are those that no other paper has.
     fn update(&self, row: PaperRow, stored: &Stored) -> Result<()> {
         let mut paper = stored.paper.clone();
         self.note_ids(row, &paper.ids)?;

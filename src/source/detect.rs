@@ -94,7 +94,12 @@ fn array_kind(text: &str) -> Kind {
 
 fn object_kind(text: &str) -> Kind {
     let wrapped = text[1..].trim_start().starts_with("\"dailyPapers\"");
-    if wrapped || looks_like_entry(text) { Kind::Hf } else { Kind::JsonLines }
+    let over_lines = text.lines().next().is_some_and(|line| line.trim_end() == "{");
+    match (wrapped || looks_like_entry(text), over_lines) {
+        (true, _) => Kind::Hf,
+        (false, true) => Kind::PaperArray,
+        (false, false) => Kind::JsonLines,
+    }
 }
 
 /// True if the first key of the object at the start of `text`, on its outermost level, includes `paper`.
@@ -147,13 +152,14 @@ mod tests {
 
     #[test]
     fn formats_are_told_by_their_content() {
-        let cases: [(&[u8], Result<Kind, &str>); 18] = [
+        let cases: [(&[u8], Result<Kind, &str>); 19] = [
             (b"{\"id\": \"1\", \"title\": \"T\"}\n", Ok(Kind::JsonLines)),
             (b" \n[{\"title\": \"\\\"paper\\\":\"}]", Ok(Kind::PaperArray)),
             (b"[{\"title\": \"paper\", \"paper\": {}}]", Ok(Kind::Hf)),
             (b"[{\"x\": {\"paper\": 1}, \"title\": \"T\"}]", Ok(Kind::PaperArray)),
             (b"{\"dailyPapers\": []}", Ok(Kind::Hf)),
             (b"[]", Ok(Kind::PaperArray)),
+            (b"{\n  \"title\": \"T\"\n}\n", Ok(Kind::PaperArray)),
             (b"new\n\nGet trending papers in your email inbox!\n\nSubscribe\n", Ok(Kind::Capture)),
             (b"<!doctype html><div data-target=\"DailyPapers\" data-props=\"{}\">", Ok(Kind::Page)),
             (b"<html><p>hello", Err("no known format")),

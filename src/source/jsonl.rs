@@ -68,9 +68,13 @@ fn next_line(origin: &str, input: &mut impl BufRead) -> Result<Option<Line>> {
     Ok(Some(Line::Whole(bytes)))
 }
 
-/// Reads an array of the same objects.
+/// Reads an array of the same objects, or one that is written over several lines.
 pub(super) fn array(origin: &str, text: &str) -> Result<Vec<Item>> {
-    let values: Vec<Value> = serde_json::from_str(text).map_err(|e| unreadable(origin, json_reason(&e)))?;
+    let whole: Value = serde_json::from_str(text).map_err(|e| unreadable(origin, json_reason(&e)))?;
+    let values = match whole {
+        Value::Array(values) => values,
+        one => vec![one],
+    };
     let read = |(i, value): (usize, Value)| match record(value.to_string().as_bytes()).and_then(paper) {
         Ok(paper) => Item::Paper(Box::new(paper)),
         Err(reason) => Item::Failed(Failure { place: format!("{origin}: record {}", i + 1), reason }),
