@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::embed::{Device, Embedder, Model, Precision, Role};
+use crate::embed::{Compute, Embedder, Model, Role};
 use crate::error::{Error, Result};
 use crate::library::{Library, Outcome, PaperRow, Plan, Record, by_hash, names};
 use crate::paper::TextHash;
@@ -102,8 +102,7 @@ pub struct Progress {
 pub struct LazyEmbedder {
     space: Space,
     state: State,
-    device: Device,
-    precision: Precision,
+    compute: Compute,
 }
 
 enum State {
@@ -113,8 +112,8 @@ enum State {
 
 impl LazyEmbedder {
     /// Nothing is loaded yet.
-    pub fn new(model: Model, device: Device, precision: Precision) -> Self {
-        Self { space: model.space().clone(), state: State::Waiting(Some(Box::new(model))), device, precision }
+    pub fn new(model: Model, compute: Compute) -> Self {
+        Self { space: model.space().clone(), state: State::Waiting(Some(Box::new(model))), compute }
     }
 
     /// The space of the vectors, before or after loading.
@@ -130,7 +129,7 @@ impl LazyEmbedder {
     pub fn get(&mut self) -> Result<&Embedder> {
         if let State::Waiting(model) = &mut self.state {
             let model = model.take().ok_or_else(|| Error::usage("the model could not be loaded before"))?;
-            let embedder = Embedder::load(*model, self.device, self.precision)?;
+            let embedder = Embedder::load(*model, self.compute)?;
             self.space = embedder.space().clone();
             self.state = State::Loaded(Box::new(embedder));
         }

@@ -12,9 +12,10 @@
 //! | [`paper`] | `Paper`, `PaperId`, dates, the normal form of a title, what is embedded | – |
 //! | [`vector`] | `Vectors` (row-major matrix), `RowId`, `Space` (what made a vector) | – |
 //! | [`error`] | one `Error`, with a hint and an exit class | – |
+//! | [`kernel`] | the processor's instructions: products, attention, all `unsafe` | error |
 //! | [`source`] | bytes → papers: detection, one file per format, text cleaning | paper, error |
 //! | [`remote`] | polite HTTP: a model from the hub into the hub's cache | error |
-//! | [`embed`] | texts → vectors: model directory, tokens, Candle's BERT, pooling | vector, error |
+//! | [`embed`] | texts → vectors: model directory, tokens, the packed encoder, Candle's own models, pooling | vector, kernel, error |
 //! | [`index`] | vectors → nearest rows | vector |
 //! | [`library`] | the store; the only room that names its files | paper, vector, error |
 //! | [`ingest`] | source → embedder → library; progress by callback | paper, vector, source, embed, library, error |
@@ -25,13 +26,15 @@
 //!
 //! What holds everywhere: a source never embeds; `embed` never sees a `Paper` and never opens a
 //! connection; `index` never sees a path or a paper; `render` never computes; computing an answer
-//! never writes. Only the program in `src/bin` prints, reads the clock or exits. There is no
-//! `unsafe` in this crate.
+//! never writes. Only the program in `src/bin` prints, reads the clock or exits. `unsafe` is in
+//! `kernel` only.
 
 pub mod embed;
 pub mod error;
 pub mod index;
 pub mod ingest;
+#[allow(unsafe_code)]
+pub mod kernel;
 pub mod library;
 pub mod paper;
 pub mod recommend;

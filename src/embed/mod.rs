@@ -4,23 +4,26 @@
 //! computed. An [`Embedder`] is a model ready to run. Without a name the model inside the binary is used; with one,
 //! [`resolve`] looks for a directory, then in the hub's cache. Nothing here sees a paper or opens a connection.
 //!
-//! Same text, same bytes: on a processor each text is computed by itself, without padding, so that a vector cannot depend
-//! on its neighbours.
+//! Same text, same bytes: on a processor no text is padded and no row of a product depends on another, so that a vector
+//! cannot depend on its neighbours, their number, or the number of threads.
 
-mod bert;
+mod candle;
+mod compute;
+mod config;
 mod convert;
 mod hub;
 mod model;
 mod modules;
+mod packed;
 mod pooling;
-
-use std::str::FromStr;
+mod weights;
 
 use tokenizers::Tokenizer;
 
 use crate::error::{Error, Result};
 use crate::vector::{Space, Vectors, normalise};
 
+pub use compute::{Compute, Device, Precision};
 pub use convert::{Converted, convert};
 pub use hub::{BUILT_IN, CachedModel, HubCache, is_hub_id, resolve};
 pub use model::Model;
@@ -35,95 +38,19 @@ pub enum Role {
     Query,
 }
 
-/// How the numbers are computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Precision {
-    /// f32 throughout.
-    #[default]
-    Exact,
-}
-
-impl Precision {
-    /// Its name in settings and in a [`Space`].
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Exact => "exact",
-        }
-    }
-}
-
-impl FromStr for Precision {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "exact" => Ok(Self::Exact),
-            _ => Err(Error::usage(format!("no precision {text:?}; expected exact"))),
-        }
-    }
-}
-
-/// Where the numbers are computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Device {
-    /// A GPU that this build can use and that is there, else the processor.
-    #[default]
-    Auto,
-    /// The processor.
-    Cpu,
-    /// The first NVIDIA GPU; needs the feature `cuda`.
-    Cuda,
-    /// Apple's GPU; needs the feature `metal`.
-    Metal,
-}
-
-impl FromStr for Device {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "cpu" => Ok(Self::Cpu),
-            "cuda" => Ok(Self::Cuda),
-            "metal" => Ok(Self::Metal),
-            _ => Err(Error::usage(format!("no device {text:?}; expected auto, cpu, cuda or metal"))),
-        }
-    }
-}
-
-impl Device {
-    fn open(self) -> Result<candle_core::Device> {
-        use candle_core::Device as Candle;
-        let failed = |asked: &str, why: String| Error::Device { asked: asked.to_owned(), why };
-        let built = |asked: &str, feature: bool| match feature {
-            true => Ok(()),
-            false => Err(failed(asked, format!("this paperkin was built without it (cargo build --features {asked})"))),
-        };
-        match self {
-            Self::Cpu => Ok(Candle::Cpu),
-            Self::Cuda => {
-                built("cuda", cfg!(feature = "cuda"))?;
-                Candle::new_cuda(0).map_err(|e| failed("cuda", e.to_string()))
-            }
-            Self::Metal => {
-                built("metal", cfg!(feature = "metal"))?;
-                Candle::new_metal(0).map_err(|e| failed("metal", e.to_string()))
-            }
-            Self::Auto if cfg!(feature = "cuda") => Ok(Candle::new_cuda(0).unwrap_or(Candle::Cpu)),
-            Self::Auto if cfg!(feature = "metal") => Ok(Candle::new_metal(0).unwrap_or(Candle::Cpu)),
-            Self::Auto => Ok(Candle::Cpu),
-        }
-    }
-}
-
 /// A model ready to run.
 pub struct Embedder {
     space: Space,
     tokenizer: Tokenizer,
-    encoder: bert::Encoder,
-    pooling: pooling::Pooling,
+    encoder: Encoder,
     prompts: modules::Prompts,
     lower_case: bool,
+}
+
+/// What turns token ids into vectors.
+enum Encoder {
+    Packed(Box<packed::Packed>),
+    Candle(candle::Candle),
 }
 
 impl Embedder {
@@ -133,20 +60,23 @@ impl Embedder {
     ///
     /// [`Error::Device`] if the device cannot be used, [`Error::ModelDamaged`] if the weights do not fit the
     /// configuration.
-    pub fn load(model: Model, device: Device, precision: Precision) -> Result<Self> {
-        let device = device.open()?;
+    pub fn load(model: Model, compute: Compute) -> Result<Self> {
+        let device = compute.device.open()?;
         let mut space = model.space().clone();
-        space.precision = precision.name().to_owned();
-        space.device = match &device {
-            candle_core::Device::Cpu => "cpu",
-            candle_core::Device::Cuda(_) => "cuda",
-            candle_core::Device::Metal(_) => "metal",
-        }
-        .to_owned();
+        let (device_name, pooling) = (candle::device_name(&device), model.pooling());
+        let encoder = if device.is_cpu() && model.config().architecture.is_packed() {
+            let instructions = compute.instructions();
+            let (precision, arithmetic) = compute.precision.resolve(instructions);
+            (space.precision, space.path) = (precision.name().to_owned(), instructions.name().to_owned());
+            Encoder::Packed(Box::new(packed::Packed::load(&model, instructions, arithmetic, pooling)?))
+        } else {
+            (space.precision, space.path) = (Precision::Exact.name().to_owned(), "candle".to_owned());
+            Encoder::Candle(candle::Candle::load(&model, &device, pooling)?)
+        };
+        space.device = device_name.to_owned();
         let tokenizer = model.tokenizer()?;
-        let encoder = bert::Encoder::load(&model, &device)?;
-        let modules::Modules { pooling, prompts, lower_case, .. } = model.into_modules();
-        Ok(Self { space, tokenizer, encoder, pooling, prompts, lower_case })
+        let modules::Modules { prompts, lower_case, .. } = model.into_modules();
+        Ok(Self { space, tokenizer, encoder, prompts, lower_case })
     }
 
     /// The space of the vectors that it makes.
@@ -168,7 +98,10 @@ impl Embedder {
         let encodings = self.tokenizer.encode_batch_fast(inputs.collect(), true);
         let encodings = encodings.map_err(|e| Error::Encoder(candle_core::Error::Msg(format!("cannot tokenize: {e}"))))?;
         let sequences: Vec<&[u32]> = encodings.iter().map(|encoding| encoding.get_ids()).collect();
-        let mut vectors = self.encoder.encode(&sequences, self.pooling)?;
+        let mut vectors = match &self.encoder {
+            Encoder::Packed(encoder) => encoder.encode(&sequences)?,
+            Encoder::Candle(encoder) => encoder.encode(&sequences)?,
+        };
         for row in 0..vectors.len() {
             normalise(vectors.row_mut(crate::vector::RowId(row as u32)));
         }

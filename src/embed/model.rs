@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use candle_transformers::models::bert;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tokenizers::{Tokenizer, TruncationParams};
 
+use super::config::{self, Config};
 use super::modules::{self, CONFIG, Modules, TOKENIZER, WEIGHTS, damaged};
+use super::pooling::Pooling;
+use super::{Compute, Precision};
 use crate::error::{Error, Result};
 use crate::vector::{Space, TEXT_TEMPLATE};
 
@@ -16,7 +18,7 @@ use crate::vector::{Space, TEXT_TEMPLATE};
 pub struct Model {
     files: Files,
     space: Space,
-    config: bert::Config,
+    config: Config,
     modules: Modules,
     tokenizer: Vec<u8>,
     weights: Cow<'static, [u8]>,
@@ -81,10 +83,10 @@ impl Model {
             files.read(&path)?.ok_or_else(|| damaged(name, format!("it has no {path}{}", files.instead_of_weights(file))))
         };
         let config_json = need(CONFIG)?;
-        let config = read_config(name, &config_json)?;
+        let config = config::read(name, &config_json)?;
         let tokenizer = need(TOKENIZER)?.into_owned();
         let weights = need(WEIGHTS)?;
-        let max_tokens = modules.max_tokens.unwrap_or(config.max_position_embeddings).min(config.max_position_embeddings);
+        let max_tokens = modules.max_tokens.unwrap_or(config.positions).min(config.positions);
         let space = Space {
             model: name.to_owned(),
             revision,
@@ -95,7 +97,7 @@ impl Model {
             prompt: modules.prompts.document.clone(),
             max_tokens,
             text_template: TEXT_TEMPLATE.to_owned(),
-            dim: config.hidden_size,
+            dim: config.hidden,
             precision: "exact".to_owned(),
             device: "cpu".to_owned(),
             path: "candle".to_owned(),
@@ -119,7 +121,7 @@ impl Model {
 
     /// Layers of the transformer.
     pub fn layers(&self) -> usize {
-        self.config.num_hidden_layers
+        self.config.layers
     }
 
     /// Bytes of the weights' file.
@@ -132,12 +134,27 @@ impl Model {
         &self.modules.prompts.query
     }
 
-    pub(super) fn config(&self) -> &bert::Config {
+    pub(super) fn config(&self) -> &Config {
         &self.config
     }
 
-    pub(super) fn weights(&self) -> &[u8] {
+    pub(super) fn weights(&self) -> &Cow<'static, [u8]> {
         &self.weights
+    }
+
+    pub(super) fn pooling(&self) -> Pooling {
+        self.modules.pooling
+    }
+
+    /// What a person should know before it runs, in a line.
+    pub fn note(&self, compute: &Compute) -> Option<String> {
+        let precision = compute.precision;
+        let (resolved, _) = precision.resolve(compute.instructions());
+        if !self.config.architecture.is_packed() {
+            let kind = format!("{:?}", self.config.architecture);
+            return Some(format!("{} is a {kind}, which Candle runs, in f32: slower than paperkin's own encoder", self.space.name()));
+        }
+        (precision == Precision::Fast && resolved != precision).then(|| "this processor has no bf16: fast is computed as exact, in f32".to_owned())
     }
 
     pub(super) fn into_modules(self) -> Modules {
@@ -152,40 +169,11 @@ impl Model {
         tokenizer.with_truncation(Some(truncation)).map_err(|e| wrong(e.to_string()))?;
         tokenizer.with_padding(None);
         let ids = tokenizer.get_vocab_size(true);
-        if ids > self.config.vocab_size {
-            return Err(wrong(format!("it has {ids} tokens, the model has {}", self.config.vocab_size)));
+        if ids > self.config.vocabulary {
+            return Err(wrong(format!("it has {ids} tokens, the model has {}", self.config.vocabulary)));
         }
         Ok(tokenizer)
     }
-}
-
-fn read_config(model: &str, json: &[u8]) -> Result<bert::Config> {
-    #[derive(Deserialize)]
-    struct Kind {
-        model_type: Option<String>,
-        #[serde(default)]
-        architectures: Option<Vec<String>>,
-        hidden_act: Option<String>,
-    }
-    let kind: Kind = modules::parse(model, CONFIG, json)?;
-    let unsupported = |what: String| Error::ModelUnsupported { model: model.to_owned(), what };
-    let architectures = kind.architectures.unwrap_or_default();
-    let is_bert = kind.model_type.as_deref().map_or_else(|| architectures.iter().any(|a| a.starts_with("Bert")), |t| t == "bert");
-    if !is_bert {
-        let got = kind.model_type.or_else(|| architectures.into_iter().next()).unwrap_or_else(|| "unknown".to_owned());
-        return Err(unsupported(format!("its architecture is {got}; paperkin runs bert")));
-    }
-    match kind.hidden_act.as_deref() {
-        Some("gelu" | "relu") => {}
-        other => return Err(unsupported(format!("its activation is {}; paperkin knows gelu and relu", other.unwrap_or("not said")))),
-    }
-    let config: bert::Config = modules::parse(model, CONFIG, json)?;
-    let (hidden, heads) = (config.hidden_size, config.num_attention_heads);
-    let counts = [hidden, heads, config.num_hidden_layers, config.vocab_size, config.intermediate_size, config.max_position_embeddings];
-    if counts.contains(&0) || hidden % heads != 0 {
-        return Err(damaged(model, format!("{CONFIG}: {hidden} dimensions in {heads} heads, or another count that is 0")));
-    }
-    Ok(config)
 }
 
 impl Files {

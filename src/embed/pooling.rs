@@ -26,20 +26,19 @@ impl Pooling {
         }
     }
 
-    /// Pools `tokens`, rows of `dim` numbers, at least one.
-    pub(super) fn pool(self, tokens: &[f32], dim: usize) -> Vec<f32> {
-        let rows = tokens.chunks_exact(dim);
-        let count = rows.len() as f32;
+    /// Pools the vectors of a text's tokens, at least one.
+    pub(super) fn pool<'a>(self, mut tokens: impl ExactSizeIterator<Item = &'a [f32]>) -> Vec<f32> {
+        let count = tokens.len() as f32;
         match self {
-            Self::Cls => tokens[..dim].to_vec(),
-            Self::Max => fold(rows, f32::NEG_INFINITY, f32::max),
-            Self::Mean => fold(rows, 0.0, |sum, x| sum + x).into_iter().map(|sum| sum / count).collect(),
-            Self::MeanSqrtLen => fold(rows, 0.0, |sum, x| sum + x).into_iter().map(|sum| sum / count.sqrt()).collect(),
+            Self::Cls => tokens.next().unwrap_or_default().to_vec(),
+            Self::Max => fold(tokens, f32::NEG_INFINITY, f32::max),
+            Self::Mean => fold(tokens, 0.0, |sum, x| sum + x).into_iter().map(|sum| sum / count).collect(),
+            Self::MeanSqrtLen => fold(tokens, 0.0, |sum, x| sum + x).into_iter().map(|sum| sum / count.sqrt()).collect(),
         }
     }
 }
 
-fn fold<'a>(rows: impl ExactSizeIterator<Item = &'a [f32]>, start: f32, combine: fn(f32, f32) -> f32) -> Vec<f32> {
+fn fold<'a>(rows: impl Iterator<Item = &'a [f32]>, start: f32, combine: fn(f32, f32) -> f32) -> Vec<f32> {
     let mut pooled: Vec<f32> = Vec::new();
     for row in rows {
         pooled.resize(row.len(), start);
@@ -55,9 +54,9 @@ mod tests {
     #[test]
     fn every_mode_pools_by_its_formula() {
         let tokens = [1.0, 2.0, 3.0, -4.0, 5.0, 8.0, 7.0, 2.0];
-        assert_eq!(Pooling::Mean.pool(&tokens, 2), [4.0, 2.0]);
-        assert_eq!(Pooling::Cls.pool(&tokens, 2), [1.0, 2.0]);
-        assert_eq!(Pooling::Max.pool(&tokens, 2), [7.0, 8.0]);
-        assert_eq!(Pooling::MeanSqrtLen.pool(&tokens, 2), [8.0, 4.0]);
+        assert_eq!(Pooling::Mean.pool(tokens.chunks_exact(2)), [4.0, 2.0]);
+        assert_eq!(Pooling::Cls.pool(tokens.chunks_exact(2)), [1.0, 2.0]);
+        assert_eq!(Pooling::Max.pool(tokens.chunks_exact(2)), [7.0, 8.0]);
+        assert_eq!(Pooling::MeanSqrtLen.pool(tokens.chunks_exact(2)), [8.0, 4.0]);
     }
 }

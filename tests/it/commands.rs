@@ -192,7 +192,7 @@ fn wrong_devices_precisions_and_formats_are_named() {
     let cases = [
         (vec!["search", "x", "--device", "cuda"], 1, "built without it"),
         (vec!["search", "x", "--device", "tpu"], 2, "auto, cpu, cuda or metal"),
-        (vec!["search", "x", "--precision", "turbo"], 2, "expected exact"),
+        (vec!["search", "x", "--precision", "half"], 2, "expected auto, exact, fast, turbo"),
         (vec!["ls", "--format", "xml"], 2, "expected one of table, json"),
         (vec!["add", "papers.jsonl", "--format", "xml"], 2, "expected one of capture, hf, jsonl"),
         (vec!["add", "hf:2026-08-11"], 2, "reads files"),

@@ -1,13 +1,27 @@
 //! The encoder against sentence-transformers, by committed numbers; `tests/fixtures/reference.py` made them.
 
-use paperkin::embed::{Device, Embedder, Model, Precision, Role};
+use paperkin::embed::{Compute, Device, Embedder, Model, Precision, Role};
+use paperkin::kernel::Instructions;
 use paperkin::vector::RowId;
 use serde_json::Value;
 
 use crate::support::{cosine, records, repository, vector};
 
+const EXACT: Compute = Compute { device: Device::Cpu, precision: Precision::Exact, instructions: None };
+
 fn load(model: Model) -> Embedder {
-    Embedder::load(model, Device::Cpu, Precision::Exact).unwrap()
+    Embedder::load(model, EXACT).unwrap()
+}
+
+fn tiny(name: &str) -> Model {
+    Model::from_directory(&repository(&format!("tests/fixtures/{name}")), None, None).unwrap()
+}
+
+/// Every way of computing that this machine has, with the least cosine to f32 that it must reach with a tiny model.
+fn computes() -> Vec<(Compute, f64)> {
+    let sets = Instructions::ALL.into_iter().filter(|set| set.are_available());
+    let precisions = [(Precision::Exact, 0.99999), (Precision::Fast, 0.999), (Precision::Turbo, 0.99)];
+    sets.flat_map(|set| precisions.map(|(precision, least)| (Compute { instructions: Some(set), precision, ..EXACT }, least))).collect()
 }
 
 /// The text of a reference record.
@@ -37,27 +51,63 @@ fn the_built_in_model_agrees_with_sentence_transformers() {
     }
 }
 
+/// Models of every architecture, by sentence-transformers; `tests/fixtures/tiny_models.py` made them.
+const TINY: [&str; 7] = ["tiny-bert", "tiny-bert-cls", "tiny-roberta", "tiny-xlm-roberta", "tiny-distilbert", "tiny-modernbert", "tiny-nomic-bert"];
+
 #[test]
-fn a_directory_agrees_with_sentence_transformers() {
-    let embedder = load(Model::from_directory(&repository("tests/fixtures/tiny-bert"), None, None).unwrap());
-    let reference = records(&repository("tests/fixtures/tiny-bert.jsonl"));
-    let texts: Vec<&str> = reference.iter().map(|record| record["text"].as_str().unwrap()).collect();
-    let vectors = embedder.embed(&texts, Role::Document).unwrap();
-    for (i, record) in reference.iter().enumerate() {
-        let cosine = cosine(vectors.row(RowId(i as u32)), &vector(record));
-        assert!(cosine >= 0.99999, "{}: {cosine}", texts[i]);
+fn every_architecture_agrees_with_sentence_transformers() {
+    let mut wrong = Vec::new();
+    for name in TINY {
+        let reference = records(&repository(&format!("tests/fixtures/{name}.jsonl")));
+        for (compute, least) in computes() {
+            let embedder = Embedder::load(tiny(name), compute).unwrap();
+            for record in &reference {
+                let text = record["text"].as_str().unwrap();
+                let role = if record["role"] == "query" { Role::Query } else { Role::Document };
+                let cosine = cosine(embedder.embed(&[text], role).unwrap().row(RowId(0)), &vector(record));
+                if cosine < least {
+                    wrong.push(format!("{name} {compute:?} {role:?} {:?}: {cosine}", text.chars().take(40).collect::<String>()));
+                }
+            }
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
-fn a_vector_does_not_depend_on_its_neighbours() {
-    let embedder = load(Model::from_directory(&repository("tests/fixtures/tiny-bert"), None, None).unwrap());
-    let texts: Vec<String> = (0..40).map(|i| "graph neural network ".repeat(1 + i * 7 % 13) + &i.to_string()).collect();
+fn what_the_packed_encoder_cannot_run_is_said_in_a_line() {
+    for name in TINY {
+        let note = tiny(name).note(&Compute::default());
+        let is_packed = name.contains("roberta") || name.starts_with("tiny-bert");
+        assert_eq!(note.is_none(), is_packed, "{name}: {note:?}");
+        let space = Embedder::load(tiny(name), Compute::default()).unwrap().space().clone();
+        assert_eq!((space.path == "candle", space.precision == "exact"), (!is_packed, !is_packed), "{space:?}");
+    }
+}
+
+/// Texts of 1 to some hundred words, the same at every run.
+fn many_texts(count: usize) -> Vec<String> {
+    (0..count).map(|i| "graph neural network ".repeat(i * i % 41) + &i.to_string()).collect()
+}
+
+#[test]
+fn a_vector_does_not_depend_on_its_neighbours_or_on_threads() {
+    let texts = many_texts(97);
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let together = embedder.embed(&texts, Role::Document).unwrap();
-    for (i, text) in texts.iter().enumerate() {
-        let alone = embedder.embed(&[text], Role::Document).unwrap();
-        assert_eq!(alone.row(RowId(0)), together.row(RowId(i as u32)), "{text}");
+    for (name, (compute, _)) in ["tiny-bert", "tiny-bert-cls"].into_iter().flat_map(|name| computes().into_iter().map(move |c| (name, c))) {
+        let embedder = Embedder::load(tiny(name), compute).unwrap();
+        let together = embedder.embed(&texts, Role::Document).unwrap();
+        // Batches of every size, each from another place on, with one to five threads.
+        let mut start = 0;
+        for size in 1.. {
+            let Some(batch) = texts.get(start..(start + size).min(texts.len())).filter(|batch| !batch.is_empty()) else { break };
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(1 + size % 5).build().unwrap();
+            let vectors = pool.install(|| embedder.embed(batch, Role::Document)).unwrap();
+            for (i, text) in batch.iter().enumerate() {
+                assert_eq!(vectors.row(RowId(i as u32)), together.row(RowId((start + i) as u32)), "{name} {compute:?}: {text}");
+            }
+            start += size;
+        }
     }
 }
 
@@ -65,9 +115,9 @@ fn a_vector_does_not_depend_on_its_neighbours() {
 fn what_cannot_be_run_is_refused_by_name() {
     let cases = [
         ("modules.json", "\"Pooling\"", "\"Dense\"", "Dense"),
-        ("config.json", "\"bert\"", "\"roberta\"", "roberta"),
+        ("config.json", "\"bert\"", "\"t5\"", "t5"),
         ("config.json", "\"gelu\"", "\"silu\"", "silu"),
-        ("config.json", "\"num_attention_heads\": 2", "\"num_attention_heads\": 0", "0 heads"),
+        ("config.json", "\"num_attention_heads\": 2", "\"num_attention_heads\": 0", "num_attention_heads is 0"),
     ];
     for (file, from, to, named) in cases {
         let copy = tempfile::tempdir().unwrap();
@@ -91,7 +141,7 @@ fn a_damaged_model_is_an_error_and_not_a_panic() {
     let weights = copy.path().join("model.safetensors");
     let bytes = std::fs::read(&weights).unwrap();
     std::fs::write(&weights, &bytes[..bytes.len() / 2]).unwrap();
-    let error = Embedder::load(Model::from_directory(copy.path(), None, None).unwrap(), Device::Cpu, Precision::Exact).err().unwrap();
+    let error = Embedder::load(Model::from_directory(copy.path(), None, None).unwrap(), EXACT).err().unwrap();
     assert!(error.to_string().contains("damaged"), "{error}");
     std::fs::remove_file(&weights).unwrap();
     std::fs::write(copy.path().join("pytorch_model.bin"), b"x").unwrap();

@@ -65,7 +65,7 @@ fn the_api_s_days_are_read_whole() {
 #[cfg(feature = "embedded-model")]
 fn the_77_texts_have_the_reference_s_vectors() {
     use crate::support::{cosine, vector};
-    use paperkin::embed::{Device, Embedder, Model, Precision, Role};
+    use paperkin::embed::{Compute, Device, Embedder, Model, Precision, Role};
 
     let Some(shared) = shared("the_77_texts_have_the_reference_s_vectors") else { return };
     let reference = records(&shared.join("eval/reference_minilm.jsonl"));
@@ -73,7 +73,7 @@ fn the_77_texts_have_the_reference_s_vectors() {
     let built_in = Model::built_in().unwrap();
     let original = Model::from_directory(&shared.join("models/all-MiniLM-L6-v2"), None, None).unwrap();
     for (name, model, bar) in [("built-in", built_in, 0.9999), ("f32 directory", original, 0.99999)] {
-        let embedder = Embedder::load(model, Device::Cpu, Precision::Exact).unwrap();
+        let embedder = Embedder::load(model, Compute { device: Device::Cpu, precision: Precision::Exact, instructions: None }).unwrap();
         let vectors = embedder.embed(&texts, Role::Document).unwrap();
         let worst = vectors.rows().zip(&reference).map(|(row, record)| cosine(row, &vector(record))).fold(1.0, f64::min);
         eprintln!("{name}: worst cosine of {} texts {worst:.8}", texts.len());

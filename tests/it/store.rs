@@ -114,7 +114,7 @@ fn a_reindex_that_stopped_half_way_leaves_the_old_vectors_and_goes_on() {
     let before = kin.run(&["similar", "2001.00001", "--format", "tsv"]).out;
     let mut library = paperkin::library::Library::open_to_write(&kin.path("library")).unwrap();
     let model = paperkin::embed::Model::from_directory(&repository("tests/fixtures/tiny-bert"), None, None).unwrap();
-    let mut embedder = paperkin::ingest::LazyEmbedder::new(model, paperkin::embed::Device::Cpu, paperkin::embed::Precision::Exact);
+    let mut embedder = paperkin::ingest::LazyEmbedder::new(model, paperkin::embed::Compute::default());
     let stopped = paperkin::ingest::reindex(&mut library, &mut embedder, &mut |_| std::ops::ControlFlow::Break(()));
     assert!(matches!(stopped, Err(paperkin::Error::Interrupted)));
     drop(library);

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use paperkin::embed::{BUILT_IN, Device, HubCache, Model, Precision, is_hub_id, resolve};
+use paperkin::embed::{BUILT_IN, Compute, HubCache, Model, is_hub_id, resolve};
 use paperkin::ingest::LazyEmbedder;
 use paperkin::library::Library;
 use paperkin::paper::{Date, parse_date};
@@ -15,8 +15,7 @@ use crate::args::Global;
 pub(crate) struct Settings {
     library: Option<PathBuf>,
     pub model: String,
-    device: Device,
-    precision: Precision,
+    compute: Compute,
     pub offline: bool,
     pub quiet: bool,
     pub cache: Option<HubCache>,
@@ -48,8 +47,12 @@ impl Settings {
         Ok(Self {
             library: global.library.clone().filter(|path| !path.as_os_str().is_empty()).or(config.library),
             model: or_default(&global.model, config.model, BUILT_IN),
-            device: or_default(&global.device, config.device, "auto").parse()?,
-            precision: or_default(&global.precision, config.precision, "exact").parse()?,
+            compute: Compute {
+                device: or_default(&global.device, config.device, "auto").parse()?,
+                precision: or_default(&global.precision, config.precision, "auto").parse()?,
+                // For tests and comparisons: a machine has one best set.
+                instructions: variable("PAPERKIN_INSTRUCTIONS").map(|name| name.parse()).transpose()?,
+            },
             offline: global.offline || hub_offline || config.offline.unwrap_or(false),
             quiet: global.quiet,
             cache: HubCache::from_variables(variable, dirs::home_dir()),
@@ -94,7 +97,11 @@ impl Settings {
     }
 
     pub(crate) fn embedder(&self) -> Result<LazyEmbedder> {
-        Ok(LazyEmbedder::new(self.open_model()?, self.device, self.precision))
+        let model = self.open_model()?;
+        if let Some(note) = model.note(&self.compute) {
+            crate::output::say(self, &format!("note: {note}"));
+        }
+        Ok(LazyEmbedder::new(model, self.compute))
     }
 }
 

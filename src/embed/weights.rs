@@ -1,0 +1,92 @@
+//! Tensors of a safetensors file, by name.
+
+use std::borrow::Cow;
+
+use half::{bf16, f16};
+use rayon::prelude::*;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use super::modules::{WEIGHTS, damaged};
+use crate::error::Result;
+
+/// The tensors of a model.
+pub(super) struct Weights<'a> {
+    model: &'a str,
+    tensors: SafeTensors<'a>,
+    /// What stands before every name in files that were saved with a head: `bert.`, `roberta.`
+    prefix: String,
+}
+
+/// Rows of numbers in the file's own type, turned into f32 when they are asked for.
+pub(super) struct Table {
+    bytes: Cow<'static, [u8]>,
+    dtype: Dtype,
+    dim: usize,
+}
+
+impl<'a> Weights<'a> {
+    /// Reads the file's head. `probe` is the name of a tensor that the model must have.
+    pub(super) fn read(model: &'a str, bytes: &'a [u8], probe: &str) -> Result<Self> {
+        let tensors = SafeTensors::deserialize(bytes).map_err(|e| damaged(model, format!("{WEIGHTS}: {e}")))?;
+        let named = tensors.names().into_iter().find_map(|name| name.strip_suffix(probe).map(str::to_owned));
+        let prefix = named.ok_or_else(|| damaged(model, format!("{WEIGHTS} has no {probe}")))?;
+        Ok(Self { model, tensors, prefix })
+    }
+
+    fn view(&self, name: &str, shape: &[usize]) -> Result<TensorView<'_>> {
+        let wrong = |what: String| damaged(self.model, format!("{WEIGHTS}: {name} {what}"));
+        let view = self.tensors.tensor(&format!("{}{name}", self.prefix)).map_err(|_| wrong("is missing".to_owned()))?;
+        if view.shape() != shape {
+            return Err(wrong(format!("has shape {:?}; expected {shape:?}", view.shape())));
+        }
+        match view.dtype() {
+            Dtype::F32 | Dtype::F16 | Dtype::BF16 => Ok(view),
+            other => Err(wrong(format!("has numbers of type {other:?}; paperkin reads f32, f16 and bf16"))),
+        }
+    }
+
+    /// A tensor's numbers, row after row.
+    pub(super) fn numbers(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let view = self.view(name, shape)?;
+        Ok(to_f32(view.dtype(), view.data()))
+    }
+
+    /// A table of `shape[1]` numbers a row. `whole` is the file, which is shared where it is in the binary.
+    pub(super) fn table(&self, name: &str, shape: [usize; 2], whole: &Cow<'static, [u8]>) -> Result<Table> {
+        let view = self.view(name, &shape)?;
+        let bytes = match whole {
+            Cow::Borrowed(whole) => {
+                let start = view.data().as_ptr().addr() - whole.as_ptr().addr();
+                Cow::Borrowed(&whole[start..][..view.data().len()])
+            }
+            Cow::Owned(_) => Cow::Owned(view.data().to_vec()),
+        };
+        Ok(Table { bytes, dtype: view.dtype(), dim: shape[1] })
+    }
+}
+
+impl Table {
+    /// Writes a row to the beginning of `to`.
+    pub(super) fn read(&self, row: usize, to: &mut [f32]) {
+        let size = self.bytes.len() / self.rows();
+        let bytes = &self.bytes[row * size..][..size];
+        match self.dtype {
+            Dtype::F32 => to.iter_mut().zip(bytes.chunks_exact(4)).for_each(|(x, b)| *x = f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
+            Dtype::F16 => to.iter_mut().zip(bytes.chunks_exact(2)).for_each(|(x, b)| *x = f16::from_le_bytes([b[0], b[1]]).to_f32()),
+            _ => to.iter_mut().zip(bytes.chunks_exact(2)).for_each(|(x, b)| *x = bf16::from_le_bytes([b[0], b[1]]).to_f32()),
+        }
+    }
+
+    /// The number of rows.
+    pub(super) fn rows(&self) -> usize {
+        self.bytes.len() / (self.dim * if self.dtype == Dtype::F32 { 4 } else { 2 })
+    }
+}
+
+fn to_f32(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
+    match dtype {
+        Dtype::F32 => bytes.par_chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+        Dtype::F16 => bytes.par_chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
+        _ => bytes.par_chunks_exact(2).map(|b| bf16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
+    }
+}

@@ -1,0 +1,292 @@
+//! Which instructions the processor has, and how a routine is compiled for them.
+//!
+//! A routine is a [`Kernel`], written once; [`Instructions::run`] picks the [`Machine`] that it runs on. A machine is a
+//! value that exists only where its instructions do, which is why its methods may use them.
+
+use std::str::FromStr;
+
+use rten_simd::Isa;
+#[cfg(target_arch = "aarch64")]
+use rten_simd::isa::ArmNeonIsa;
+use rten_simd::isa::GenericIsa;
+#[cfg(target_arch = "x86_64")]
+use rten_simd::isa::{Avx2Isa, Avx512Isa};
+use rten_simd::ops::{BitOps, IntOps, NumOps};
+
+use crate::error::{Error, Result};
+
+/// A set of instructions that a processor has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Instructions {
+    /// AVX-512 with VNNI: Intel since Ice Lake, AMD since Zen 4.
+    Avx512,
+    /// AVX2 with FMA: nearly every x86-64 since 2013.
+    Avx2,
+    /// NEON with the dot product: Apple's processors, ARM servers.
+    Neon,
+    /// What every processor can do.
+    Portable,
+}
+
+impl Instructions {
+    /// All, the fastest first.
+    pub const ALL: [Self; 4] = [Self::Avx512, Self::Avx2, Self::Neon, Self::Portable];
+
+    /// The fastest that this processor has.
+    pub fn best() -> Self {
+        Self::ALL.into_iter().find(|set| set.are_available()).unwrap_or(Self::Portable)
+    }
+
+    /// True if this processor has them.
+    pub fn are_available(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => Avx512::new().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => Avx2::new().is_some(),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => Neon::new().is_some(),
+            Self::Portable => true,
+            #[allow(unreachable_patterns)]
+            _ => false,
+        }
+    }
+
+    /// Its name in settings and in a vector's `Space`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Avx512 => "avx512",
+            Self::Avx2 => "avx2",
+            Self::Neon => "neon",
+            Self::Portable => "portable",
+        }
+    }
+
+    /// Runs the kernel, compiled for these instructions; the portable ones if the processor does not have them.
+    #[inline]
+    pub(super) fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 if let Some(machine) = Avx512::new() => {
+                #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx512vnni,avx2,fma,f16c")]
+                fn run<K: Kernel>(machine: Avx512, kernel: K) -> K::Output {
+                    kernel.run::<Avx512, 12, 2>(machine)
+                }
+                // SAFETY: there is an `Avx512`, so the processor has these instructions.
+                unsafe { run(machine, kernel) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 if let Some(machine) = Avx2::new() => {
+                #[target_feature(enable = "avx2,fma,f16c")]
+                fn run<K: Kernel>(machine: Avx2, kernel: K) -> K::Output {
+                    kernel.run::<Avx2, 6, 2>(machine)
+                }
+                // SAFETY: there is an `Avx2`, so the processor has these instructions.
+                unsafe { run(machine, kernel) }
+            }
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon if let Some(machine) = Neon::new() => {
+                #[target_feature(enable = "neon,dotprod")]
+                fn run<K: Kernel>(machine: Neon, kernel: K) -> K::Output {
+                    kernel.run::<Neon, 6, 4>(machine)
+                }
+                // SAFETY: there is a `Neon`, so the processor has these instructions.
+                unsafe { run(machine, kernel) }
+            }
+            _ => kernel.run::<Portable, 4, 2>(Portable),
+        }
+    }
+
+    /// The tile of [`Self::run`].
+    pub(super) fn tile(self) -> Tile {
+        struct Ask;
+        impl Kernel for Ask {
+            type Output = Tile;
+            fn run<M: Machine, const MR: usize, const NV: usize>(self, machine: M) -> Tile {
+                Tile { rows: MR, width: NV * machine.isa().f32().len(), group: M::GROUP }
+            }
+        }
+        self.run(Ask)
+    }
+}
+
+/// The sizes of a product's tile.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tile {
+    pub(super) rows: usize,
+    /// Outputs.
+    pub(super) width: usize,
+    /// Small integers a word: [`Machine::GROUP`].
+    pub(super) group: usize,
+}
+
+impl FromStr for Instructions {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let named = Self::ALL.into_iter().find(|set| set.name() == text);
+        match named.ok_or_else(|| Error::usage(format!("no instructions {text:?}; expected {}", Self::ALL.map(Self::name).join(", "))))? {
+            set if set.are_available() => Ok(set),
+            _ => Err(Error::usage(format!("this processor has no {text}; its best is {}", Self::best().name()))),
+        }
+    }
+}
+
+/// A routine that is compiled for each machine: `MR` rows and `NV` vectors are the largest tile of a product whose sums
+/// stay in registers there.
+pub(super) trait Kernel {
+    type Output;
+    fn run<M: Machine, const MR: usize, const NV: usize>(self, machine: M) -> Self::Output;
+}
+
+/// Proof that the processor has certain instructions.
+pub(super) trait Machine: Copy {
+    type Isa: Isa;
+
+    /// Small integers in a word: 4 bytes, or 2 integers of 16 bits where there is no product of bytes that cannot overflow.
+    const GROUP: usize;
+
+    /// True if activations go into [`Self::dot`] as signed bytes, that is, less 128.
+    const SIGNED: bool = false;
+
+    fn isa(self) -> Self::Isa;
+
+    /// `sum + a · b`, lane by lane, where the words of `a` hold [`Self::GROUP`] activations from 0 to 255, those of `b` weights
+    /// from -127 to 127. All machines give the same integers.
+    fn dot(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self>;
+}
+
+/// A machine's vector of i32, which also stands for words of anything.
+pub(super) type Integers<M> = <<M as Machine>::Isa as Isa>::I32;
+/// A machine's vector of f32.
+pub(super) type Floats<M> = <<M as Machine>::Isa as Isa>::F32;
+
+/// AVX-512 with VNNI.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(super) struct Avx512(Avx512Isa);
+
+#[cfg(target_arch = "x86_64")]
+impl Avx512 {
+    pub(super) fn new() -> Option<Self> {
+        let has_all = is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c");
+        has_all.then(Avx512Isa::new).flatten().map(Self)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Machine for Avx512 {
+    type Isa = Avx512Isa;
+    const GROUP: usize = 4;
+
+    #[inline(always)]
+    fn isa(self) -> Avx512Isa {
+        self.0
+    }
+
+    #[inline(always)]
+    fn dot(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self> {
+        // SAFETY: there is an `Avx512`, so the processor has VNNI. `vpdpbusd` sums in 32 bits without saturation.
+        unsafe { std::arch::x86_64::_mm512_dpbusd_epi32(sum.0, a.0, b.0).into() }
+    }
+}
+
+/// AVX2 with FMA.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(super) struct Avx2(Avx2Isa);
+
+#[cfg(target_arch = "x86_64")]
+impl Avx2 {
+    pub(super) fn new() -> Option<Self> {
+        Avx2Isa::new().map(Self)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Machine for Avx2 {
+    type Isa = Avx2Isa;
+    const GROUP: usize = 2;
+
+    #[inline(always)]
+    fn isa(self) -> Avx2Isa {
+        self.0
+    }
+
+    #[inline(always)]
+    fn dot(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self> {
+        use std::arch::x86_64::{_mm256_add_epi32, _mm256_madd_epi16};
+        // SAFETY: there is an `Avx2`, so the processor has AVX2. `vpmaddubsw`, on bytes, would saturate at 16 bits;
+        // `vpmaddwd` is exact: 2 · 255 · 127 is far below 2³¹.
+        unsafe { _mm256_add_epi32(sum.0, _mm256_madd_epi16(a.0, b.0)).into() }
+    }
+}
+
+/// NEON with the dot product.
+#[cfg(target_arch = "aarch64")]
+#[derive(Clone, Copy)]
+pub(super) struct Neon(ArmNeonIsa);
+
+#[cfg(target_arch = "aarch64")]
+impl Neon {
+    pub(super) fn new() -> Option<Self> {
+        std::arch::is_aarch64_feature_detected!("dotprod").then(ArmNeonIsa::new).flatten().map(Self)
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+impl Machine for Neon {
+    type Isa = ArmNeonIsa;
+    const GROUP: usize = 4;
+    const SIGNED: bool = true;
+
+    #[inline(always)]
+    fn isa(self) -> ArmNeonIsa {
+        self.0
+    }
+
+    #[inline(always)]
+    fn dot(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self> {
+        use std::arch::aarch64::int32x4_t;
+        // The intrinsic is not stable.
+        #[inline]
+        #[target_feature(enable = "dotprod")]
+        fn sdot(mut sum: int32x4_t, a: int32x4_t, b: int32x4_t) -> int32x4_t {
+            // SAFETY: the instruction reads and writes the named registers only.
+            unsafe {
+                std::arch::asm!(
+                    "sdot {sum:v}.4s, {a:v}.16b, {b:v}.16b",
+                    sum = inout(vreg) sum, a = in(vreg) a, b = in(vreg) b,
+                    options(pure, nomem, nostack, preserves_flags)
+                );
+            }
+            sum
+        }
+        // SAFETY: there is a `Neon`, so the processor has the dot product.
+        unsafe { sdot(sum.0, a.0, b.0).into() }
+    }
+}
+
+/// Any processor.
+#[derive(Clone, Copy)]
+pub(super) struct Portable;
+
+impl Machine for Portable {
+    type Isa = GenericIsa;
+    const GROUP: usize = 2;
+
+    #[inline(always)]
+    fn isa(self) -> GenericIsa {
+        GenericIsa::new()
+    }
+
+    #[inline(always)]
+    fn dot(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self> {
+        let isa = GenericIsa::new();
+        let ops = isa.i32();
+        let (low_a, low_b) = (ops.shift_left::<16>(a), ops.shift_left::<16>(b));
+        let low = ops.mul(ops.shift_right::<16>(low_a), ops.shift_right::<16>(low_b));
+        let high = ops.mul(ops.shift_right::<16>(a), ops.shift_right::<16>(b));
+        ops.add(sum, ops.add(low, high))
+    }
+}

@@ -1,0 +1,34 @@
+//! What the processor does best: products of matrices, attention, and the functions between them.
+//!
+//! All `unsafe` of paperkin is in this room, each block with the reason why it is sound. What others call is safe: it
+//! checks lengths, then hands rows to a routine that is compiled once for each set of [`Instructions`] and written once,
+//! on the vectors of `rten-simd`.
+//!
+//! ```text
+//! machine     which instructions there are; the one step that differs: a product of small integers
+//! product     rows x packed weights
+//! tile        its inner loop, one for f32, bf16 and int8
+//! quantise    rows of f32 -> rows of bytes or bf16
+//! attention   softmax(Q Kᵀ) V of one text, head by head
+//! rows        LayerNorm, GELU, softmax, pooling's sums
+//! aligned     numbers that begin at a cache line
+//! ```
+//!
+//! A row of a result depends on its own row of the input and on nothing else: not on how many rows there are, where
+//! among them it stands, or how many threads compute. That is what makes a text's vector the same in every company.
+
+mod aligned;
+mod attention;
+mod machine;
+mod product;
+mod quantise;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod tile;
+
+pub(crate) use aligned::Aligned;
+pub(crate) use attention::{Attention, Heads};
+pub use machine::Instructions;
+pub(crate) use product::{Arithmetic, Linear, Rows, Scratch};
+pub(crate) use rows::{Norm, gelu, relu};

@@ -1,0 +1,118 @@
+//! Numbers of 32 bits to numbers of 8 or 16.
+//!
+//! Weights: `w ≈ scale · q`, `q` from -127 to 127, a scale for each output. Activations: `x ≈ offset + scale · q`, `q` from 0
+//! to 255, both for each row, so that no bit is lost on a sign that GELU hardly uses. Then
+//!
+//! ```text
+//! Σ w x ≈ scale_w · (scale_x · Σ q_w q_x + offset · Σ q_w)
+//! ```
+
+use rten_simd::ops::{BitOps, FloatOps, NarrowSaturate, NumOps};
+use rten_simd::{Isa, Simd};
+
+use super::machine::{Instructions, Integers, Kernel, Machine};
+
+/// What a row of integers stands for: `offset + scale · q`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Scale {
+    pub(super) scale: f32,
+    pub(super) offset: f32,
+}
+
+/// The scale of one output's weights, and how they become integers.
+pub(super) fn integer_scale(weights: &[f32]) -> (f32, impl Fn(f32) -> i32 + use<>) {
+    let scale = weights.iter().fold(0.0f32, |most, x| most.max(x.abs())) / 127.0;
+    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+    (scale, move |x: f32| (x * inverse).round_ties_even().clamp(-127.0, 127.0) as i32)
+}
+
+/// The bits of the nearest bf16, ties to even.
+pub(super) fn to_bf16(x: f32) -> u32 {
+    u32::from(half::bf16::from_f32(x).to_bits())
+}
+
+/// Writes a row of activations as small integers, one after another.
+pub(super) fn quantise_row(instructions: Instructions, row: &[f32], words: &mut [i32]) -> Scale {
+    instructions.run(QuantiseRow { row, words })
+}
+
+struct QuantiseRow<'a> {
+    row: &'a [f32],
+    words: &'a mut [i32],
+}
+
+impl Kernel for QuantiseRow<'_> {
+    type Output = Scale;
+
+    #[inline(always)]
+    fn run<M: Machine, const MR: usize, const NV: usize>(self, machine: M) -> Scale {
+        let Self { row, words } = self;
+        let (least, most) = range(machine, row);
+        let scale = (most - least) / 255.0;
+        let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+        let lanes = machine.isa().f32().len();
+        // The narrowest vector of integers takes this many numbers.
+        let step = M::GROUP * lanes;
+        let whole = row.len() / step * step;
+        for (x, to) in row[..whole].chunks_exact(step).zip(words.chunks_exact_mut(lanes)) {
+            quantise_vector(machine, x, least, inverse, to);
+        }
+        let (rest, words) = (&row[whole..], &mut words[whole / M::GROUP..]);
+        for (numbers, word) in rest.chunks(M::GROUP).zip(words) {
+            *word = quantise_word::<M>(numbers, least, inverse);
+        }
+        Scale { scale, offset: if M::SIGNED { least + 128.0 * scale } else { least } }
+    }
+}
+
+/// The least and the greatest number.
+#[inline(always)]
+fn range<M: Machine>(machine: M, row: &[f32]) -> (f32, f32) {
+    let ops = machine.isa().f32();
+    let first = ops.splat(row[0]);
+    let (mut least, mut most) = (first, first);
+    let vectors = row.chunks_exact(ops.len());
+    let rest = vectors.remainder();
+    for x in vectors {
+        let x = ops.load(x);
+        (least, most) = (ops.min(least, x), ops.max(most, x));
+    }
+    let least = least.to_array().into_iter().chain(rest.iter().copied()).fold(row[0], f32::min);
+    let most = most.to_array().into_iter().chain(rest.iter().copied()).fold(row[0], f32::max);
+    (least, most)
+}
+
+/// A vector of words, of [`Machine::GROUP`] vectors of numbers.
+#[inline(always)]
+fn quantise_vector<M: Machine>(machine: M, x: &[f32], least: f32, inverse: f32, to: &mut [i32]) {
+    let (isa, lanes) = (machine.isa(), machine.isa().f32().len());
+    let low = isa.i32().narrow_saturate(integers(machine, x, least, inverse), integers(machine, &x[lanes..], least, inverse));
+    let words: Integers<M> = if M::GROUP == 2 {
+        low.reinterpret_cast()
+    } else {
+        let (third, fourth) = (&x[2 * lanes..], &x[3 * lanes..]);
+        let high = isa.i32().narrow_saturate(integers(machine, third, least, inverse), integers(machine, fourth, least, inverse));
+        let bytes: Integers<M> = isa.i16().narrow_saturate(low, high).reinterpret_cast();
+        if M::SIGNED { isa.i32().xor(bytes, isa.i32().splat(SIGNS)) } else { bytes }
+    };
+    isa.i32().store(words, to);
+}
+
+/// The integers of a vector of numbers, from 0 to 255.
+#[inline(always)]
+fn integers<M: Machine>(machine: M, x: &[f32], least: f32, inverse: f32) -> Integers<M> {
+    let ops = machine.isa().f32();
+    ops.to_int_round(ops.mul(ops.sub(ops.load(x), ops.splat(least)), ops.splat(inverse)))
+}
+
+/// The sign of each byte of a word: `q ^ 128 = q - 128`.
+const SIGNS: i32 = 0x8080_8080_u32 as i32;
+
+/// One word, by the same formula.
+#[inline(always)]
+fn quantise_word<M: Machine>(numbers: &[f32], least: f32, inverse: f32) -> i32 {
+    let bits = 32 / M::GROUP;
+    let integer = |x: f32| ((x - least) * inverse).round_ties_even() as u32;
+    let word = numbers.iter().enumerate().fold(0, |word, (i, &x)| word | integer(x) << (i * bits)) as i32;
+    if M::SIGNED { word ^ SIGNS } else { word }
+}

@@ -1,0 +1,163 @@
+//! Functions of numbers in rows: 2ˣ, GELU, LayerNorm, softmax.
+
+use rten_simd::ops::{BitOps, FloatOps, IntOps, NumOps};
+use rten_simd::{Isa, Simd};
+
+use super::machine::{Floats, Instructions, Kernel, Machine};
+
+/// 2ˣ for `x` ≤ 0, to a relative error of 1e-7; below -126, 2⁻¹²⁶.
+///
+/// `x = n + f` with `|f|` ≤ ½; a polynomial of degree 5 (minimax) gives 2ᶠ, and `n` is added to its exponent.
+#[inline(always)]
+pub(super) fn exp2<M: Machine>(machine: M, x: Floats<M>) -> Floats<M> {
+    const POLYNOMIAL: [f32; 6] = [1.000_000_1, 0.693_146_97, 0.240_221_2, 0.055_507_134, 0.009_675_541, 0.001_327_647_2];
+    let (ops, ints) = (machine.isa().f32(), machine.isa().i32());
+    let x = ops.max(x, ops.splat(-126.0));
+    let n = ops.round_ties_even(x);
+    let f = ops.sub(x, n);
+    let mut y = ops.splat(POLYNOMIAL[5]);
+    for c in POLYNOMIAL[..5].iter().rev() {
+        y = ops.mul_add(y, f, ops.splat(*c));
+    }
+    let exponent = ints.shift_left::<23>(ops.to_int_trunc(n));
+    let bits: super::machine::Integers<M> = y.reinterpret_cast();
+    ints.add(bits, exponent).reinterpret_cast()
+}
+
+/// GELU with the error function, `x/2 · (1 + erf(x/√2))`, in place.
+///
+/// erf after Abramowitz and Stegun, formula 7.1.26: absolute error below 7e-7.
+pub(crate) fn gelu(instructions: Instructions, numbers: &mut [f32]) {
+    struct Gelu<'a>(&'a mut [f32]);
+    impl Kernel for Gelu<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn run<M: Machine, const MR: usize, const NV: usize>(self, machine: M) {
+            for x in self.0.chunks_mut(machine.isa().f32().len()) {
+                let y = gelu_of(machine, machine.isa().f32().load_pad(x).0);
+                store_part(machine, y, x);
+            }
+        }
+    }
+    instructions.run(Gelu(numbers));
+}
+
+#[inline(always)]
+fn gelu_of<M: Machine>(machine: M, x: Floats<M>) -> Floats<M> {
+    const P: f32 = 0.327_591_1 * std::f32::consts::FRAC_1_SQRT_2;
+    // Half of the polynomial's coefficients: what follows needs erfc/2 alone.
+    const HALF: [f32; 5] = [0.127_414_8, -0.142_248_37, 0.710_706_87, -0.726_576_03, 0.530_702_7];
+    const MINUS_HALF_LOG2_E: f32 = -0.5 * std::f32::consts::LOG2_E;
+    let ops = machine.isa().f32();
+    let magnitude = ops.abs(x);
+    let t = ops.reciprocal(ops.mul_add(magnitude, ops.splat(P), ops.one()));
+    let mut polynomial = ops.splat(HALF[4]);
+    for c in HALF[..4].iter().rev() {
+        polynomial = ops.mul_add(polynomial, t, ops.splat(*c));
+    }
+    let gauss = exp2(machine, ops.mul(ops.mul(x, x), ops.splat(MINUS_HALF_LOG2_E)));
+    // x · Φ(x), where Φ(-|x|) = erfc(|x|/√2)/2: for x < 0 that times x, for x > 0 x less that.
+    let tail = ops.mul(magnitude, ops.mul(ops.mul(polynomial, t), gauss));
+    ops.sub(ops.max(x, ops.zero()), tail)
+}
+
+/// `max(x, 0)`, in place.
+pub(crate) fn relu(numbers: &mut [f32]) {
+    numbers.iter_mut().for_each(|x| *x = x.max(0.0));
+}
+
+/// LayerNorm's weights, and how to apply it.
+pub(crate) struct Norm {
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    epsilon: f32,
+}
+
+impl Norm {
+    /// `weight` and `bias` must be of one length, which is that of the rows.
+    pub(crate) fn new(weight: Vec<f32>, bias: Vec<f32>, epsilon: f32) -> Self {
+        assert_eq!(weight.len(), bias.len());
+        Self { weight, bias, epsilon }
+    }
+
+    /// `row = (row + added - mean) / √(variance + ε) · weight + bias` for each row of `rows` and `added`, `stride` apart.
+    pub(crate) fn add_and_apply(&self, instructions: Instructions, rows: &mut [f32], added: &[f32], stride: usize) {
+        assert!(rows.len() == added.len() && stride >= self.weight.len());
+        instructions.run(AddNorm { norm: self, rows, added, stride });
+    }
+}
+
+struct AddNorm<'a> {
+    norm: &'a Norm,
+    rows: &'a mut [f32],
+    added: &'a [f32],
+    stride: usize,
+}
+
+impl Kernel for AddNorm<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<M: Machine, const MR: usize, const NV: usize>(self, machine: M) {
+        let dim = self.norm.weight.len();
+        for (row, added) in self.rows.chunks_mut(self.stride).zip(self.added.chunks(self.stride)) {
+            normalise_row(machine, &mut row[..dim], &added[..dim], self.norm);
+        }
+    }
+}
+
+/// Three passes over a row in the first cache: sum, squares of differences, result.
+#[inline(always)]
+fn normalise_row<M: Machine>(machine: M, row: &mut [f32], added: &[f32], norm: &Norm) {
+    let ops = machine.isa().f32();
+    let count = row.len() as f32;
+    let mut sum = ops.zero();
+    for (x, y) in row.chunks_mut(ops.len()).zip(added.chunks(ops.len())) {
+        let both = ops.add(ops.load_pad(x).0, ops.load_pad(y).0);
+        store_part(machine, both, x);
+        sum = ops.add(sum, both);
+    }
+    let mean = ops.splat(ops.sum(sum) / count);
+    let mut squares = ops.zero();
+    for x in row.chunks(ops.len()) {
+        let (x, mask) = ops.load_pad(x);
+        let difference = ops.select(ops.sub(x, mean), ops.zero(), mask);
+        squares = ops.mul_add(difference, difference, squares);
+    }
+    let scale = ops.splat(1.0 / (ops.sum(squares) / count + norm.epsilon).sqrt());
+    let weights = norm.weight.chunks(ops.len()).zip(norm.bias.chunks(ops.len()));
+    for (x, (weight, bias)) in row.chunks_mut(ops.len()).zip(weights) {
+        let difference = ops.mul(ops.sub(ops.load_pad(x).0, mean), scale);
+        store_part(machine, ops.mul_add(difference, ops.load_pad(weight).0, ops.load_pad(bias).0), x);
+    }
+}
+
+/// Stores as many lanes as `to` has room for.
+#[inline(always)]
+pub(super) fn store_part<M: Machine>(machine: M, vector: Floats<M>, to: &mut [f32]) {
+    let ops = machine.isa().f32();
+    if to.len() >= ops.len() {
+        ops.store(vector, to);
+    } else {
+        let len = to.len();
+        to.copy_from_slice(&vector.to_array().as_ref()[..len]);
+    }
+}
+
+/// `2^(x - max)` for each `x`, in place; returns one over their sum. The length must be a multiple of a vector's.
+#[inline(always)]
+pub(super) fn exp2_and_sum<M: Machine>(machine: M, row: &mut [f32]) -> f32 {
+    let ops = machine.isa().f32();
+    let mut most = ops.splat(f32::MIN);
+    for x in row.chunks_exact(ops.len()) {
+        most = ops.max(most, ops.load(x));
+    }
+    let most = ops.splat(most.to_array().into_iter().fold(f32::MIN, f32::max));
+    let mut sum = ops.zero();
+    for x in row.chunks_exact_mut(ops.len()) {
+        let y = exp2(machine, ops.sub(ops.load(x), most));
+        sum = ops.add(sum, y);
+        ops.store(y, x);
+    }
+    1.0 / ops.sum(sum)
+}

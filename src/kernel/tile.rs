@@ -1,0 +1,280 @@
+//! The tile of a product: `MR` rows of words against `NV` vectors of packed weights, with all sums in registers.
+
+use std::ops::Range;
+
+use rten_simd::ops::{BitOps, NumOps, ToFloat};
+use rten_simd::{Isa, Simd};
+
+use super::machine::{Floats, Integers, Kernel, Machine};
+use super::quantise::Scale;
+
+/// Rows of words, `stride` apart.
+#[derive(Clone, Copy)]
+pub(super) struct Operand {
+    pub(super) words: *const i32,
+    pub(super) stride: usize,
+    pub(super) rows: usize,
+}
+
+/// Packed weights: panels of `words` vectors, and a bias for each output.
+#[derive(Clone, Copy)]
+pub(super) struct Weights<'a> {
+    pub(super) panels: &'a [i32],
+    pub(super) bias: &'a [f32],
+    pub(super) words: usize,
+}
+
+/// Where results go: rows as long as the bias.
+#[derive(Clone, Copy)]
+pub(super) struct Out(pub(super) *mut f32);
+
+// SAFETY: an address may be known to any thread; `Job::new` says who may write behind it.
+unsafe impl Send for Out {}
+unsafe impl Sync for Out {}
+
+// SAFETY: as above; nobody writes behind it.
+unsafe impl Send for Operand {}
+unsafe impl Sync for Operand {}
+
+/// Some panels of a product.
+#[derive(Clone, Copy)]
+pub(super) struct Job<'a> {
+    a: Operand,
+    weights: Weights<'a>,
+    range: (usize, usize),
+    out: Out,
+}
+
+impl<'a> Job<'a> {
+    /// The panels `range` of the product of `a` and `weights`.
+    ///
+    /// # Safety
+    ///
+    /// As long as the job lives, `a.words` must point to `a.rows` rows of `weights.words` words, at least as many rows as a tile
+    /// has, and `out` to as many rows of `weights.bias.len()` numbers, in which no one else reads or writes the columns of `range`.
+    pub(super) unsafe fn new(a: Operand, weights: Weights<'a>, range: Range<usize>, out: Out) -> Self {
+        Self { a, weights, range: (range.start, range.end), out }
+    }
+}
+
+/// What is done with two words.
+pub(super) trait Multiply<M: Machine>: Copy {
+    /// A vector of sums.
+    type Sum: Copy;
+    /// Sums of nothing.
+    fn zero(self, machine: M) -> Self::Sum;
+    /// `sum + a · b` in each lane.
+    fn step(self, machine: M, sum: Self::Sum, a: Integers<M>, b: Integers<M>) -> Self::Sum;
+    /// The sums of a row, from a column on, as numbers.
+    fn finish(self, machine: M, sum: Self::Sum, row: usize, column: usize) -> Floats<M>;
+}
+
+/// Sums of `words` words: those of the rows `a`, `stride` apart, with those of a panel.
+///
+/// # Safety
+///
+/// `a` must point to `MR` rows of `words` words.
+#[inline(always)]
+pub(super) unsafe fn tile<M: Machine, X: Multiply<M>, const MR: usize, const NV: usize>(
+    (machine, multiply): (M, X),
+    a: *const i32,
+    stride: usize,
+    panel: &[i32],
+) -> [[X::Sum; NV]; MR] {
+    let ops = machine.isa().i32();
+    let lanes = ops.len();
+    let mut sums = [[multiply.zero(machine); NV]; MR];
+    for (word, weights) in panel.chunks_exact(NV * lanes).enumerate() {
+        let b: [Integers<M>; NV] = ops.load_many(weights);
+        for i in 0..MR {
+            // SAFETY: the caller vouches for `MR` rows of as many words as the panel has.
+            let x = ops.splat(unsafe { *a.add(i * stride + word) });
+            for j in 0..NV {
+                sums[i][j] = multiply.step(machine, sums[i][j], x, b[j]);
+            }
+        }
+    }
+    sums
+}
+
+/// Where tiles of `MR` rows begin; the last one may begin in the one before, and computes some rows again.
+pub(super) fn strips(rows: usize, tile: usize) -> impl Iterator<Item = usize> {
+    (0..rows.div_ceil(tile)).map(move |i| (i * tile).min(rows - tile))
+}
+
+#[inline(always)]
+fn run<M: Machine, X: Multiply<M>, const MR: usize, const NV: usize>(machine: M, multiply: X, job: Job<'_>) {
+    let ops = machine.isa().f32();
+    let Job { a, weights: Weights { panels, bias, words }, range, out } = job;
+    let width = NV * ops.len();
+    for panel in range.0..range.1 {
+        let weights = &panels[panel * width * words..][..width * words];
+        let biases: [Floats<M>; NV] = ops.load_many(&bias[panel * width..]);
+        for row in strips(a.rows, MR) {
+            // SAFETY: `Job::new` promises `rows` rows, and `row + MR` is at most that.
+            let sums = unsafe { tile::<M, X, MR, NV>((machine, multiply), a.words.add(row * a.stride), a.stride, weights) };
+            for i in 0..MR {
+                for j in 0..NV {
+                    let column = panel * width + j * ops.len();
+                    let y = ops.add(multiply.finish(machine, sums[i][j], row + i, column), biases[j]);
+                    // SAFETY: `Job::new` promises that these columns of `out`'s rows are ours to write.
+                    unsafe { ops.store_ptr(y, out.0.add((row + i) * bias.len() + column)) };
+                }
+            }
+        }
+    }
+}
+
+/// Words are f32.
+#[derive(Clone, Copy)]
+pub(super) struct Float32;
+
+impl<M: Machine> Multiply<M> for Float32 {
+    type Sum = Floats<M>;
+
+    #[inline(always)]
+    fn zero(self, machine: M) -> Floats<M> {
+        machine.isa().f32().zero()
+    }
+
+    #[inline(always)]
+    fn step(self, machine: M, sum: Floats<M>, a: Integers<M>, b: Integers<M>) -> Floats<M> {
+        machine.isa().f32().mul_add(a.reinterpret_cast(), b.reinterpret_cast(), sum)
+    }
+
+    #[inline(always)]
+    fn finish(self, _: M, sum: Floats<M>, _: usize, _: usize) -> Floats<M> {
+        sum
+    }
+}
+
+/// A product of f32.
+pub(super) struct Float<'a>(pub(super) Job<'a>);
+
+impl Kernel for Float<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<M: Machine, const MR: usize, const NV: usize>(self, machine: M) {
+        run::<M, Float32, MR, NV>(machine, Float32, self.0);
+    }
+}
+
+/// Words are small integers, with what brings their sums back to numbers: for each row a scale and an offset, for each
+/// column a scale and the sum of its integers.
+#[derive(Clone, Copy)]
+pub(super) struct Integer<'a> {
+    pub(super) rows: &'a [Scale],
+    pub(super) scales: &'a [f32],
+    pub(super) sums: &'a [f32],
+}
+
+impl<M: Machine> Multiply<M> for Integer<'_> {
+    type Sum = Integers<M>;
+
+    #[inline(always)]
+    fn zero(self, machine: M) -> Integers<M> {
+        machine.isa().i32().zero()
+    }
+
+    #[inline(always)]
+    fn step(self, machine: M, sum: Integers<M>, a: Integers<M>, b: Integers<M>) -> Integers<M> {
+        machine.dot(sum, a, b)
+    }
+
+    /// `scale_w · (scale_x · sum + offset · sum of the weights)`
+    #[inline(always)]
+    fn finish(self, machine: M, sum: Integers<M>, row: usize, column: usize) -> Floats<M> {
+        let ops = machine.isa().f32();
+        let Scale { scale, offset } = self.rows[row];
+        let shift = ops.mul(ops.load(&self.sums[column..]), ops.splat(offset));
+        let number: Floats<M> = machine.isa().i32().to_float(sum);
+        ops.mul(ops.mul_add(number, ops.splat(scale), shift), ops.load(&self.scales[column..]))
+    }
+}
+
+/// A product of small integers.
+pub(super) struct IntegerJob<'a>(pub(super) Job<'a>, pub(super) Integer<'a>);
+
+impl Kernel for IntegerJob<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<M: Machine, const MR: usize, const NV: usize>(self, machine: M) {
+        run::<M, Integer<'_>, MR, NV>(machine, self.1, self.0);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(super) mod bf16 {
+    //! Two bf16 a word, for processors with AVX-512 BF16.
+
+    use std::arch::x86_64::{__m512bh, __m512i, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps, _mm512_loadu_ps, _mm512_storeu_si512};
+
+    use super::super::machine::Avx512;
+    use super::{Floats, Integers, Isa, Job, Machine, Multiply};
+    use rten_simd::ops::BitOps;
+
+    /// Proof that the processor has AVX-512 BF16.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Bf16(Avx512);
+
+    impl Bf16 {
+        pub(in crate::kernel) fn new() -> Option<Self> {
+            is_x86_feature_detected!("avx512bf16").then(Avx512::new).flatten().map(Self)
+        }
+
+        /// Runs a product of bf16.
+        pub(in crate::kernel) fn run(self, job: Job<'_>) {
+            #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx512vnni,avx512bf16,avx2,fma,f16c")]
+            fn run(bf16: Bf16, job: Job<'_>) {
+                super::run::<Avx512, Bf16, 12, 2>(bf16.0, bf16, job);
+            }
+            // SAFETY: there is a `Bf16`, so the processor has these instructions.
+            unsafe { run(self, job) }
+        }
+
+        /// Writes a row of numbers as bf16, two a word.
+        pub(in crate::kernel) fn round(self, row: &[f32], words: &mut [i32]) {
+            #[target_feature(enable = "avx512f,avx512bf16")]
+            fn round(x: &[f32], words: &mut [i32]) {
+                assert!(x.len() == 32 && words.len() == 16);
+                // SAFETY: 32 numbers are read and 16 words are written, as many as there are. The types are of one size.
+                unsafe {
+                    let pairs = _mm512_cvtne2ps_pbh(_mm512_loadu_ps(x.as_ptr().add(16)), _mm512_loadu_ps(x.as_ptr()));
+                    _mm512_storeu_si512(words.as_mut_ptr().cast(), std::mem::transmute::<__m512bh, __m512i>(pairs));
+                }
+            }
+            for (x, words) in row.chunks(32).zip(words.chunks_mut(16)) {
+                let mut whole = ([0.0; 32], [0; 16]);
+                whole.0[..x.len()].copy_from_slice(x);
+                // SAFETY: there is a `Bf16`, so the processor has these instructions.
+                unsafe { round(&whole.0, &mut whole.1) };
+                words.copy_from_slice(&whole.1[..words.len()]);
+            }
+        }
+    }
+
+    impl Multiply<Avx512> for Bf16 {
+        type Sum = Floats<Avx512>;
+
+        #[inline(always)]
+        fn zero(self, machine: Avx512) -> Self::Sum {
+            machine.isa().f32().zero()
+        }
+
+        #[inline(always)]
+        fn step(self, _: Avx512, sum: Self::Sum, a: Integers<Avx512>, b: Integers<Avx512>) -> Self::Sum {
+            // SAFETY: there is a `Bf16`, so the processor has the instruction. The types are of one size.
+            unsafe {
+                let bf16 = |x: Integers<Avx512>| std::mem::transmute::<__m512i, __m512bh>(x.0);
+                _mm512_dpbf16_ps(sum.0, bf16(a), bf16(b)).into()
+            }
+        }
+
+        #[inline(always)]
+        fn finish(self, _: Avx512, sum: Self::Sum, _: usize, _: usize) -> Self::Sum {
+            sum
+        }
+    }
+}
