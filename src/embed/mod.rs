@@ -18,10 +18,10 @@ mod packed;
 mod pooling;
 mod weights;
 
-use tokenizers::Tokenizer;
+use tokenizers::{Encoding, Tokenizer};
 
 use crate::error::{Error, Result};
-use crate::vector::{Space, Vectors, normalise};
+use crate::vector::{RowId, Space, Vectors, normalise};
 
 pub use compute::{Compute, Device, Precision};
 pub use convert::{Converted, convert};
@@ -90,21 +90,34 @@ impl Embedder {
     ///
     /// [`Error::Encoder`] if the device fails.
     pub fn embed(&self, texts: &[&str], role: Role) -> Result<Vectors> {
+        let encodings = self.tokenize(texts, role)?;
+        let sequences: Vec<&[u32]> = encodings.iter().map(Encoding::get_ids).collect();
+        let mut vectors = match &self.encoder {
+            Encoder::Packed(encoder) => encoder.encode(&sequences)?,
+            Encoder::Candle(encoder) => encoder.encode(&sequences)?,
+        };
+        for row in 0..vectors.len() {
+            normalise(vectors.row_mut(RowId(row as u32)));
+        }
+        Ok(vectors)
+    }
+
+    /// How many tokens the documents have, none longer than the model's length.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Encoder`] if the tokenizer fails.
+    pub fn count_tokens(&self, texts: &[&str]) -> Result<usize> {
+        Ok(self.tokenize(texts, Role::Document)?.iter().map(Encoding::len).sum())
+    }
+
+    fn tokenize(&self, texts: &[&str], role: Role) -> Result<Vec<Encoding>> {
         let prompt = self.prompts.of(role);
         let inputs = texts.iter().map(|text| {
             let text = if self.lower_case { text.to_lowercase() } else { (*text).to_owned() };
             format!("{prompt}{text}")
         });
         let encodings = self.tokenizer.encode_batch_fast(inputs.collect(), true);
-        let encodings = encodings.map_err(|e| Error::Encoder(candle_core::Error::Msg(format!("cannot tokenize: {e}"))))?;
-        let sequences: Vec<&[u32]> = encodings.iter().map(|encoding| encoding.get_ids()).collect();
-        let mut vectors = match &self.encoder {
-            Encoder::Packed(encoder) => encoder.encode(&sequences)?,
-            Encoder::Candle(encoder) => encoder.encode(&sequences)?,
-        };
-        for row in 0..vectors.len() {
-            normalise(vectors.row_mut(crate::vector::RowId(row as u32)));
-        }
-        Ok(vectors)
+        encodings.map_err(|e| Error::Encoder(candle_core::Error::Msg(format!("cannot tokenize: {e}"))))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use rayon::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -48,7 +49,11 @@ impl<'a> Weights<'a> {
     /// A tensor's numbers, row after row.
     pub(super) fn numbers(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let view = self.view(name, shape)?;
-        Ok(to_f32(view.dtype(), view.data()))
+        let (dtype, bytes) = (view.dtype(), view.data());
+        let mut numbers = vec![0.0; bytes.len() / size(dtype)];
+        let parts = bytes.par_chunks(STEP * size(dtype)).zip(numbers.par_chunks_mut(STEP));
+        parts.for_each(|(bytes, numbers)| convert(dtype, bytes, numbers));
+        Ok(numbers)
     }
 
     /// A table of `shape[1]` numbers a row. `whole` is the file, which is shared where it is in the binary.
@@ -68,25 +73,32 @@ impl<'a> Weights<'a> {
 impl Table {
     /// Writes a row to the beginning of `to`.
     pub(super) fn read(&self, row: usize, to: &mut [f32]) {
-        let size = self.bytes.len() / self.rows();
-        let bytes = &self.bytes[row * size..][..size];
-        match self.dtype {
-            Dtype::F32 => to.iter_mut().zip(bytes.chunks_exact(4)).for_each(|(x, b)| *x = f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
-            Dtype::F16 => to.iter_mut().zip(bytes.chunks_exact(2)).for_each(|(x, b)| *x = f16::from_le_bytes([b[0], b[1]]).to_f32()),
-            _ => to.iter_mut().zip(bytes.chunks_exact(2)).for_each(|(x, b)| *x = bf16::from_le_bytes([b[0], b[1]]).to_f32()),
-        }
-    }
-
-    /// The number of rows.
-    pub(super) fn rows(&self) -> usize {
-        self.bytes.len() / (self.dim * if self.dtype == Dtype::F32 { 4 } else { 2 })
+        let bytes = self.dim * size(self.dtype);
+        convert(self.dtype, &self.bytes[row * bytes..][..bytes], &mut to[..self.dim]);
     }
 }
 
-fn to_f32(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
-    match dtype {
-        Dtype::F32 => bytes.par_chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-        Dtype::F16 => bytes.par_chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
-        _ => bytes.par_chunks_exact(2).map(|b| bf16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
+/// Numbers a step of a conversion: enough for its vectors, few enough for the stack.
+const STEP: usize = 256;
+
+/// Bytes a number.
+fn size(dtype: Dtype) -> usize {
+    if dtype == Dtype::F32 { 4 } else { 2 }
+}
+
+/// As many numbers as `to` has room for; the bytes need not be aligned.
+fn convert(dtype: Dtype, bytes: &[u8], to: &mut [f32]) {
+    for (to, bytes) in to.chunks_mut(STEP).zip(bytes.chunks(STEP * size(dtype))) {
+        match dtype {
+            Dtype::F32 => to.iter_mut().zip(bytes.chunks_exact(4)).for_each(|(x, b)| *x = f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
+            Dtype::F16 => halves(bytes, f16::from_le_bytes)[..to.len()].convert_to_f32_slice(to),
+            _ => halves(bytes, bf16::from_le_bytes)[..to.len()].convert_to_f32_slice(to),
+        }
     }
+}
+
+fn halves<H: Copy + Default>(bytes: &[u8], read: impl Fn([u8; 2]) -> H) -> [H; STEP] {
+    let mut halves = [H::default(); STEP];
+    halves.iter_mut().zip(bytes.chunks_exact(2)).for_each(|(half, b)| *half = read([b[0], b[1]]));
+    halves
 }

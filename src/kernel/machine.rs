@@ -103,7 +103,7 @@ impl Instructions {
         impl Kernel for Ask {
             type Output = Tile;
             fn run<M: Machine, const MR: usize, const NV: usize>(self, machine: M) -> Tile {
-                Tile { rows: MR, width: NV * machine.isa().f32().len(), group: M::GROUP }
+                Tile { rows: MR, width: NV * machine.isa().f32().len(), group: M::GROUP, is_paired: M::PAIRED }
             }
         }
         self.run(Ask)
@@ -118,6 +118,8 @@ pub(super) struct Tile {
     pub(super) width: usize,
     /// Small integers a word: [`Machine::GROUP`].
     pub(super) group: usize,
+    /// [`Machine::PAIRED`].
+    pub(super) is_paired: bool,
 }
 
 impl FromStr for Instructions {
@@ -132,6 +134,30 @@ impl FromStr for Instructions {
     }
 }
 
+/// Nothing but products and sums of f32 in registers, `turns` times: what the processor can do at most, for benches. Returns
+/// how many operations that were, and a number that depends on all of them.
+pub fn multiply_and_add(instructions: Instructions, turns: usize) -> (u64, f32) {
+    struct Busy(usize);
+    impl Kernel for Busy {
+        type Output = (u64, f32);
+        #[inline(always)]
+        fn run<M: Machine, const MR: usize, const NV: usize>(self, machine: M) -> (u64, f32) {
+            let ops = machine.isa().f32();
+            let (factor, mut sums) = (ops.splat(0.999_999), [[ops.one(); NV]; MR]);
+            for _ in 0..self.0 {
+                for i in 0..MR {
+                    for j in 0..NV {
+                        sums[i][j] = ops.mul_add(sums[i][j], factor, factor);
+                    }
+                }
+            }
+            let all = sums.iter().flatten().fold(ops.zero(), |all, &sum| ops.add(all, sum));
+            ((self.0 * 2 * MR * NV * ops.len()) as u64, ops.sum(all))
+        }
+    }
+    instructions.run(Busy(turns))
+}
+
 /// A routine that is compiled for each machine: `MR` rows and `NV` vectors are the largest tile of a product whose sums
 /// stay in registers there.
 pub(super) trait Kernel {
@@ -143,8 +169,12 @@ pub(super) trait Kernel {
 pub(super) trait Machine: Copy {
     type Isa: Isa;
 
-    /// Small integers in a word: 4 bytes, or 2 integers of 16 bits where there is no product of bytes that cannot overflow.
+    /// Small integers in a word: 4 bytes, or 2 integers of 16 bits where there is no product of bytes.
     const GROUP: usize;
+
+    /// The integers of a weight and of its neighbour, the first and the second or the third and the fourth of a word, are
+    /// together at most 128 in size: [`Self::dot`] sums their products in 16 bits.
+    const PAIRED: bool = false;
 
     /// True if activations go into [`Self::dot`] as signed bytes, that is, less 128.
     const SIGNED: bool = false;
@@ -152,7 +182,7 @@ pub(super) trait Machine: Copy {
     fn isa(self) -> Self::Isa;
 
     /// `sum + a · b`, lane by lane, where the words of `a` hold [`Self::GROUP`] activations from 0 to 255, those of `b` weights
-    /// from -127 to 127. All machines give the same integers.
+    /// from -127 to 127. No sum is too large for it.
     fn dot(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self>;
 }
 
@@ -206,19 +236,23 @@ impl Avx2 {
 #[cfg(target_arch = "x86_64")]
 impl Machine for Avx2 {
     type Isa = Avx2Isa;
-    const GROUP: usize = 2;
+    const GROUP: usize = 4;
+    const PAIRED: bool = true;
 
     #[inline(always)]
     fn isa(self) -> Avx2Isa {
         self.0
     }
 
+    /// `vpmaddubsw` sums two products in 16 bits: 255 · 128 = 32,640 is not too large.
     #[inline(always)]
     fn dot(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self> {
-        use std::arch::x86_64::{_mm256_add_epi32, _mm256_madd_epi16};
-        // SAFETY: there is an `Avx2`, so the processor has AVX2. `vpmaddubsw`, on bytes, would saturate at 16 bits;
-        // `vpmaddwd` is exact: 2 · 255 · 127 is far below 2³¹.
-        unsafe { _mm256_add_epi32(sum.0, _mm256_madd_epi16(a.0, b.0)).into() }
+        use std::arch::x86_64::{_mm256_add_epi32, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi16};
+        // SAFETY: there is an `Avx2`, so the processor has AVX2.
+        unsafe {
+            let pairs = _mm256_maddubs_epi16(a.0, b.0);
+            _mm256_add_epi32(sum.0, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))).into()
+        }
     }
 }
 

@@ -8,7 +8,8 @@
 //! machine     which instructions there are; the one step that differs: a product of small integers
 //! product     rows x packed weights
 //! tile        its inner loop, one for f32, bf16 and int8
-//! quantise    rows of f32 -> rows of bytes or bf16
+//! bf16        products of bf16
+//! quantise    rows of f32 -> rows of small integers
 //! attention   softmax(Q Kᵀ) V of one text, head by head
 //! rows        LayerNorm, GELU, softmax, pooling's sums
 //! aligned     numbers that begin at a cache line
@@ -19,6 +20,8 @@
 
 mod aligned;
 mod attention;
+#[cfg(target_arch = "x86_64")]
+mod bf16;
 mod machine;
 mod product;
 mod quantise;
@@ -29,6 +32,7 @@ mod tile;
 
 pub(crate) use aligned::Aligned;
 pub(crate) use attention::{Attention, Heads};
-pub use machine::Instructions;
-pub(crate) use product::{Arithmetic, Linear, Rows, Scratch};
-pub(crate) use rows::{Norm, gelu, relu};
+pub use machine::{Instructions, multiply_and_add};
+pub use product::{Arithmetic, Linear, Rows, Scratch};
+pub use rows::gelu;
+pub(crate) use rows::{Norm, relu};

@@ -19,15 +19,15 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::aligned::Aligned;
-use super::machine::Instructions;
-use super::quantise::{Scale, integer_scale, quantise_row, to_bf16};
 #[cfg(target_arch = "x86_64")]
-use super::tile::bf16::Bf16;
+use super::bf16::{Bf16, bf16_word};
+use super::machine::{Instructions, Tile};
+use super::quantise::{Scale, quantise_row, round};
 use super::tile::{self, Job, Operand, Out, Weights};
 
 /// How a product is computed.
 #[derive(Clone, Copy)]
-pub(crate) enum Arithmetic {
+pub enum Arithmetic {
     /// f32.
     F32,
     /// Products of bf16 summed in f32.
@@ -39,7 +39,7 @@ pub(crate) enum Arithmetic {
 
 impl Arithmetic {
     /// Products of bf16, where the processor has them beside the given instructions.
-    pub(crate) fn bf16(instructions: Instructions) -> Option<Self> {
+    pub fn bf16(instructions: Instructions) -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
         return Bf16::new().filter(|_| instructions == Instructions::Avx512).map(Self::Bf16);
         #[cfg(not(target_arch = "x86_64"))]
@@ -49,45 +49,41 @@ impl Arithmetic {
 
 /// Rows of numbers, each `stride` after the one before.
 #[derive(Clone, Copy)]
-pub(crate) struct Rows<'a> {
-    pub(crate) numbers: &'a [f32],
-    pub(crate) stride: usize,
-    pub(crate) count: usize,
+pub struct Rows<'a> {
+    /// All rows, and what lies between them.
+    pub numbers: &'a [f32],
+    /// From one row to the next.
+    pub stride: usize,
+    /// How many.
+    pub count: usize,
 }
 
 /// A layer's weights, packed for some instructions.
-pub(crate) struct Linear {
+pub struct Linear {
     instructions: Instructions,
+    arithmetic: Arithmetic,
     inputs: usize,
     /// Words a row of the input.
     words: usize,
     panels: Aligned<i32>,
     bias: Aligned<f32>,
-    kind: Kind,
-}
-
-enum Kind {
-    F32,
-    #[cfg(target_arch = "x86_64")]
-    Bf16(Bf16),
-    Int8 {
-        /// Of each output's weights.
-        scales: Aligned<f32>,
-        /// Of each output's integers: what an offset of the activations adds.
-        sums: Aligned<f32>,
-    },
+    /// For small integers: of each output's weights.
+    scales: Aligned<f32>,
+    /// For small integers: of each output's weights, what an offset of the activations adds.
+    sums: Aligned<f32>,
 }
 
 /// The room that a product needs beside its operands; it grows and is used again.
 #[derive(Default)]
-pub(crate) struct Scratch {
-    words: Aligned<i32>,
+pub struct Scratch {
+    strips: Aligned<i32>,
+    row: Aligned<i32>,
     scales: Vec<Scale>,
 }
 
 impl Linear {
     /// Packs `weights`, a row of numbers for each output; `bias` has a number for each.
-    pub(crate) fn pack(instructions: Instructions, arithmetic: Arithmetic, weights: &[f32], bias: &[f32]) -> Self {
+    pub fn pack(instructions: Instructions, arithmetic: Arithmetic, weights: &[f32], bias: &[f32]) -> Self {
         let (outputs, inputs) = (bias.len(), weights.len() / bias.len());
         assert_eq!(weights.len(), inputs * outputs);
         let group = match arithmetic {
@@ -98,56 +94,53 @@ impl Linear {
         };
         let (words, width) = (inputs.div_ceil(group), instructions.tile().width);
         let padded = outputs.next_multiple_of(width);
-        let mut kind = match arithmetic {
-            Arithmetic::F32 => Kind::F32,
-            #[cfg(target_arch = "x86_64")]
-            Arithmetic::Bf16(bf16) => Kind::Bf16(bf16),
-            Arithmetic::Int8 => Kind::Int8 { scales: Aligned::new(padded), sums: Aligned::new(padded) },
+        let mut linear = Self {
+            instructions,
+            arithmetic,
+            inputs,
+            words,
+            panels: Aligned::new(padded * words),
+            bias: Aligned::new(padded),
+            scales: Aligned::new(padded),
+            sums: Aligned::new(padded),
         };
-        let mut panels = Aligned::new(padded * words);
-        let pack = |(panel, to): (usize, &mut [i32])| {
-            for (column, row) in weights.chunks_exact(inputs).skip(panel * width).take(width).enumerate() {
-                pack_row(arithmetic, row, group, to[column..].iter_mut().step_by(width));
+        linear.bias[..outputs].copy_from_slice(bias);
+        let columns = linear.scales.par_chunks_mut(width).zip(linear.sums.par_chunks_mut(width));
+        let panels = linear.panels.par_chunks_exact_mut(width * words).zip(columns).zip(weights.par_chunks(width * inputs));
+        panels.for_each(|((panel, (scales, sums)), weights)| {
+            for (column, row) in weights.chunks_exact(inputs).enumerate() {
+                let words = panel[column..].iter_mut().step_by(width);
+                (scales[column], sums[column]) = pack_row(arithmetic, instructions.tile(), row, words);
             }
-        };
-        panels.par_chunks_exact_mut(width * words).enumerate().for_each(pack);
-        if let Kind::Int8 { scales, sums } = &mut kind {
-            for (output, row) in weights.chunks_exact(inputs).enumerate() {
-                let (scale, integer) = integer_scale(row);
-                (scales[output], sums[output]) = (scale, row.iter().map(|&x| integer(x) as f32).sum());
-            }
-        }
-        let mut padded_bias = Aligned::new(padded);
-        padded_bias[..outputs].copy_from_slice(bias);
-        Self { instructions, inputs, words, panels, bias: padded_bias, kind }
+        });
+        linear
     }
 
     /// The least number of rows that [`Self::apply`] takes.
-    pub(crate) fn least_rows(instructions: Instructions) -> usize {
+    pub fn least_rows(instructions: Instructions) -> usize {
         instructions.tile().rows
     }
 
     /// From one row of the result to the next.
-    pub(crate) fn stride(&self) -> usize {
+    pub fn stride(&self) -> usize {
         self.bias.len()
     }
 
     /// The product with each row of `x`, into rows of `out`, [`Self::stride`] apart. There must be at least a tile's rows.
     ///
     /// With `threads` above 1, so many parts of the outputs are computed at once, which changes no number.
-    pub(crate) fn apply(&self, x: Rows<'_>, scratch: &mut Scratch, out: &mut [f32], threads: usize) {
+    pub fn apply(&self, x: Rows<'_>, scratch: &mut Scratch, out: &mut [f32], threads: usize) {
         assert!(x.count >= self.instructions.tile().rows && x.stride >= self.inputs);
         assert!(x.numbers.len() >= (x.count - 1) * x.stride + self.inputs && out.len() >= x.count * self.stride());
-        let Scratch { words, scales } = scratch;
-        let a = match self.kind {
-            Kind::F32 => Operand { words: x.numbers.as_ptr().cast(), stride: x.stride, rows: x.count },
+        let a = match self.arithmetic {
+            Arithmetic::F32 => Operand { words: x.numbers.as_ptr().cast(), stride: x.stride, rows: x.count },
             _ => {
-                words.reserve(x.count * self.words);
-                scales.resize(x.count, Scale::default());
-                self.quantise(x, words, scales);
-                Operand { words: words.as_ptr(), stride: self.words, rows: x.count }
+                self.quantise(x, scratch);
+                let strip = self.instructions.tile().rows * self.words;
+                Operand { words: scratch.strips.as_ptr(), stride: strip, rows: x.count }
             }
         };
+        let scales = &scratch.scales;
         let weights = Weights { panels: &self.panels, bias: &self.bias, words: self.words };
         let panels = self.stride() / self.instructions.tile().width;
         let out = Out(out.as_mut_ptr());
@@ -166,35 +159,63 @@ impl Linear {
 
 impl Linear {
     fn run(&self, job: Job<'_>, rows: &[Scale]) {
-        match &self.kind {
-            Kind::F32 => self.instructions.run(tile::Float(job)),
-            Kind::Int8 { scales, sums } => self.instructions.run(tile::IntegerJob(job, tile::Integer { rows, scales, sums })),
+        match self.arithmetic {
+            Arithmetic::F32 => self.instructions.run(tile::Float(job)),
             #[cfg(target_arch = "x86_64")]
-            Kind::Bf16(bf16) => bf16.run(job),
+            Arithmetic::Bf16(bf16) => bf16.run(job),
+            Arithmetic::Int8 => {
+                let factors = tile::Integer { rows, scales: &self.scales, sums: &self.sums };
+                self.instructions.run(tile::IntegerJob(job, factors));
+            }
         }
     }
 
-    fn quantise(&self, x: Rows<'_>, words: &mut [i32], scales: &mut [Scale]) {
-        let rows = x.numbers.chunks(x.stride).zip(words.chunks_mut(self.words)).zip(scales);
-        for ((row, words), scale) in rows {
-            match self.kind {
-                #[cfg(target_arch = "x86_64")]
-                Kind::Bf16(bf16) => bf16.round(&row[..self.inputs], words),
-                _ => *scale = quantise_row(self.instructions, &row[..self.inputs], words),
+    /// Writes the rows as small numbers, in strips.
+    fn quantise(&self, x: Rows<'_>, scratch: &mut Scratch) {
+        let tile = self.instructions.tile().rows;
+        let Scratch { strips, row, scales } = scratch;
+        strips.reserve(x.count.next_multiple_of(tile) * self.words);
+        row.reserve(self.words);
+        scales.resize(x.count, Scale::default());
+        let row = &mut row[..self.words];
+        for (first, strip) in tile::strips(x.count, tile).zip(strips.chunks_exact_mut(tile * self.words)) {
+            for i in 0..tile {
+                let numbers = &x.numbers[(first + i) * x.stride..][..self.inputs];
+                match self.arithmetic {
+                    #[cfg(target_arch = "x86_64")]
+                    Arithmetic::Bf16(bf16) => bf16.round(numbers, row),
+                    _ => scales[first + i] = quantise_row(self.instructions, numbers, row),
+                }
+                strip[i..].iter_mut().step_by(tile).zip(&*row).for_each(|(to, &word)| *to = word);
             }
         }
     }
 }
 
-/// Writes the words of one output's weights.
-fn pack_row<'a>(arithmetic: Arithmetic, row: &[f32], group: usize, places: impl Iterator<Item = &'a mut i32>) {
-    let (_, integer) = integer_scale(row);
-    let mask = u32::MAX >> (32 - 32 / group);
-    let word = |numbers: &[f32]| match arithmetic {
-        Arithmetic::F32 => numbers[0].to_bits(),
+/// Writes the words of one output's weights; for small integers, returns their scale and their sum.
+fn pack_row<'a>(arithmetic: Arithmetic, tile: Tile, row: &[f32], places: impl Iterator<Item = &'a mut i32>) -> (f32, f32) {
+    match arithmetic {
+        Arithmetic::F32 => places.zip(row).for_each(|(place, number)| *place = number.to_bits() as i32),
         #[cfg(target_arch = "x86_64")]
-        Arithmetic::Bf16(_) => to_bf16(numbers[0]) | to_bf16(*numbers.get(1).unwrap_or(&0.0)) << 16,
-        Arithmetic::Int8 => numbers.iter().enumerate().fold(0, |word, (i, &x)| word | (integer(x) as u32 & mask) << (i * 32 / group)),
-    };
-    places.zip(row.chunks(group)).for_each(|(place, numbers)| *place = word(numbers) as i32);
+        Arithmetic::Bf16(_) => places.zip(row.chunks(2)).for_each(|(place, pair)| *place = bf16_word(pair)),
+        Arithmetic::Int8 => {
+            // Rounding may add a half to each: of a pair, one, which is why 127 and not 128 is the most.
+            let pair = if tile.is_paired { 2 } else { 1 };
+            let largest = row.chunks(pair).map(|pair| pair.iter().map(|x| x.abs()).sum()).fold(0.0f32, f32::max);
+            let scale = largest / 127.0;
+            let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+            let (mut sum, bits) = (0, 32 / tile.group);
+            for (place, numbers) in places.zip(row.chunks(tile.group)) {
+                let mut word = 0;
+                for (i, &x) in numbers.iter().enumerate() {
+                    let integer = round(x * inverse);
+                    sum += integer;
+                    word |= (integer as u32 & (u32::MAX >> (32 - bits))) << (i * bits);
+                }
+                *place = word as i32;
+            }
+            return (scale, sum as f32);
+        }
+    }
+    (0.0, 0.0)
 }

@@ -1,6 +1,7 @@
 //! Numbers of 32 bits to numbers of 8 or 16.
 //!
-//! Weights: `w ≈ scale · q`, `q` from -127 to 127, a scale for each output. Activations: `x ≈ offset + scale · q`, `q` from 0
+//! Weights: `w ≈ scale · q`, `q` from -127 to 127, a scale for each output (a larger one where two neighbours must not be
+//! large at once, see [`Machine::PAIRED`]). Activations: `x ≈ offset + scale · q`, `q` from 0
 //! to 255, both for each row, so that no bit is lost on a sign that GELU hardly uses. Then
 //!
 //! ```text
@@ -19,16 +20,11 @@ pub(super) struct Scale {
     pub(super) offset: f32,
 }
 
-/// The scale of one output's weights, and how they become integers.
-pub(super) fn integer_scale(weights: &[f32]) -> (f32, impl Fn(f32) -> i32 + use<>) {
-    let scale = weights.iter().fold(0.0f32, |most, x| most.max(x.abs())) / 127.0;
-    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-    (scale, move |x: f32| (x * inverse).round_ties_even().clamp(-127.0, 127.0) as i32)
-}
-
-/// The bits of the nearest bf16, ties to even.
-pub(super) fn to_bf16(x: f32) -> u32 {
-    u32::from(half::bf16::from_f32(x).to_bits())
+/// The nearest integer, ties to even, of a number below 2²²: adding 1.5 · 2²³ leaves no room for a fraction. Without SSE4.1
+/// `round_ties_even` is a call.
+pub(super) fn round(x: f32) -> i32 {
+    const NO_FRACTION: f32 = 12_582_912.0;
+    ((x + NO_FRACTION) - NO_FRACTION) as i32
 }
 
 /// Writes a row of activations as small integers, one after another.
@@ -112,7 +108,7 @@ const SIGNS: i32 = 0x8080_8080_u32 as i32;
 #[inline(always)]
 fn quantise_word<M: Machine>(numbers: &[f32], least: f32, inverse: f32) -> i32 {
     let bits = 32 / M::GROUP;
-    let integer = |x: f32| ((x - least) * inverse).round_ties_even() as u32;
+    let integer = |x: f32| round((x - least) * inverse) as u32;
     let word = numbers.iter().enumerate().fold(0, |word, (i, &x)| word | integer(x) << (i * bits)) as i32;
     if M::SIGNED { word ^ SIGNS } else { word }
 }

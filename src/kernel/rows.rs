@@ -27,14 +27,14 @@ pub(super) fn exp2<M: Machine>(machine: M, x: Floats<M>) -> Floats<M> {
 /// GELU with the error function, `x/2 · (1 + erf(x/√2))`, in place.
 ///
 /// erf after Abramowitz and Stegun, formula 7.1.26: absolute error below 7e-7.
-pub(crate) fn gelu(instructions: Instructions, numbers: &mut [f32]) {
+pub fn gelu(instructions: Instructions, numbers: &mut [f32]) {
     struct Gelu<'a>(&'a mut [f32]);
     impl Kernel for Gelu<'_> {
         type Output = ();
         #[inline(always)]
         fn run<M: Machine, const MR: usize, const NV: usize>(self, machine: M) {
             for x in self.0.chunks_mut(machine.isa().f32().len()) {
-                let y = gelu_of(machine, machine.isa().f32().load_pad(x).0);
+                let y = gelu_of(machine, load_part(machine, x));
                 store_part(machine, y, x);
             }
         }
@@ -113,23 +113,32 @@ fn normalise_row<M: Machine>(machine: M, row: &mut [f32], added: &[f32], norm: &
     let count = row.len() as f32;
     let mut sum = ops.zero();
     for (x, y) in row.chunks_mut(ops.len()).zip(added.chunks(ops.len())) {
-        let both = ops.add(ops.load_pad(x).0, ops.load_pad(y).0);
+        let both = ops.add(load_part(machine, x), load_part(machine, y));
         store_part(machine, both, x);
         sum = ops.add(sum, both);
     }
     let mean = ops.splat(ops.sum(sum) / count);
     let mut squares = ops.zero();
     for x in row.chunks(ops.len()) {
-        let (x, mask) = ops.load_pad(x);
-        let difference = ops.select(ops.sub(x, mean), ops.zero(), mask);
+        let mut difference = ops.sub(load_part(machine, x), mean);
+        if x.len() < ops.len() {
+            difference = ops.select(difference, ops.zero(), ops.first_n_mask(x.len()));
+        }
         squares = ops.mul_add(difference, difference, squares);
     }
     let scale = ops.splat(1.0 / (ops.sum(squares) / count + norm.epsilon).sqrt());
     let weights = norm.weight.chunks(ops.len()).zip(norm.bias.chunks(ops.len()));
     for (x, (weight, bias)) in row.chunks_mut(ops.len()).zip(weights) {
-        let difference = ops.mul(ops.sub(ops.load_pad(x).0, mean), scale);
-        store_part(machine, ops.mul_add(difference, ops.load_pad(weight).0, ops.load_pad(bias).0), x);
+        let difference = ops.mul(ops.sub(load_part(machine, x), mean), scale);
+        store_part(machine, ops.mul_add(difference, load_part(machine, weight), load_part(machine, bias)), x);
     }
+}
+
+/// Loads as many lanes as there are numbers; the rest is 0.
+#[inline(always)]
+fn load_part<M: Machine>(machine: M, from: &[f32]) -> Floats<M> {
+    let ops = machine.isa().f32();
+    if from.len() >= ops.len() { ops.load(from) } else { ops.load_pad(from).0 }
 }
 
 /// Stores as many lanes as `to` has room for.

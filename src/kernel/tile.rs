@@ -8,7 +8,8 @@ use rten_simd::{Isa, Simd};
 use super::machine::{Floats, Integers, Kernel, Machine};
 use super::quantise::Scale;
 
-/// Rows of words, `stride` apart.
+/// Rows of words: `stride` apart, or for [`Multiply::IN_STRIPS`] in strips of a tile's rows, word by word, `stride` from strip
+/// to strip.
 #[derive(Clone, Copy)]
 pub(super) struct Operand {
     pub(super) words: *const i32,
@@ -51,7 +52,7 @@ impl<'a> Job<'a> {
     /// # Safety
     ///
     /// As long as the job lives, `a.words` must point to `a.rows` rows of `weights.words` words, at least as many rows as a tile
-    /// has, and `out` to as many rows of `weights.bias.len()` numbers, in which no one else reads or writes the columns of `range`.
+    /// has, or to the strips that [`strips`] makes of them, and `out` to as many rows of `weights.bias.len()` numbers, in which no one else reads or writes the columns of `range`.
     pub(super) unsafe fn new(a: Operand, weights: Weights<'a>, range: Range<usize>, out: Out) -> Self {
         Self { a, weights, range: (range.start, range.end), out }
     }
@@ -59,6 +60,8 @@ impl<'a> Job<'a> {
 
 /// What is done with two words.
 pub(super) trait Multiply<M: Machine>: Copy {
+    /// True if rows stand in strips: then the words of a tile's rows are neighbours, and finding them costs nothing.
+    const IN_STRIPS: bool;
     /// A vector of sums.
     type Sum: Copy;
     /// Sums of nothing.
@@ -69,11 +72,11 @@ pub(super) trait Multiply<M: Machine>: Copy {
     fn finish(self, machine: M, sum: Self::Sum, row: usize, column: usize) -> Floats<M>;
 }
 
-/// Sums of `words` words: those of the rows `a`, `stride` apart, with those of a panel.
+/// Sums of products of words: those of the rows `a`, `stride` apart, with those of a panel.
 ///
 /// # Safety
 ///
-/// `a` must point to `MR` rows of `words` words.
+/// `a` must point to `MR` rows of as many words as the panel has, or to a strip of them if the words are in strips.
 #[inline(always)]
 pub(super) unsafe fn tile<M: Machine, X: Multiply<M>, const MR: usize, const NV: usize>(
     (machine, multiply): (M, X),
@@ -87,8 +90,9 @@ pub(super) unsafe fn tile<M: Machine, X: Multiply<M>, const MR: usize, const NV:
     for (word, weights) in panel.chunks_exact(NV * lanes).enumerate() {
         let b: [Integers<M>; NV] = ops.load_many(weights);
         for i in 0..MR {
+            let at = if X::IN_STRIPS { word * MR + i } else { i * stride + word };
             // SAFETY: the caller vouches for `MR` rows of as many words as the panel has.
-            let x = ops.splat(unsafe { *a.add(i * stride + word) });
+            let x = ops.splat(unsafe { *a.add(at) });
             for j in 0..NV {
                 sums[i][j] = multiply.step(machine, sums[i][j], x, b[j]);
             }
@@ -102,17 +106,19 @@ pub(super) fn strips(rows: usize, tile: usize) -> impl Iterator<Item = usize> {
     (0..rows.div_ceil(tile)).map(move |i| (i * tile).min(rows - tile))
 }
 
+/// All tiles of a job.
 #[inline(always)]
-fn run<M: Machine, X: Multiply<M>, const MR: usize, const NV: usize>(machine: M, multiply: X, job: Job<'_>) {
+pub(super) fn run<M: Machine, X: Multiply<M>, const MR: usize, const NV: usize>(machine: M, multiply: X, job: Job<'_>) {
     let ops = machine.isa().f32();
     let Job { a, weights: Weights { panels, bias, words }, range, out } = job;
     let width = NV * ops.len();
     for panel in range.0..range.1 {
         let weights = &panels[panel * width * words..][..width * words];
         let biases: [Floats<M>; NV] = ops.load_many(&bias[panel * width..]);
-        for row in strips(a.rows, MR) {
-            // SAFETY: `Job::new` promises `rows` rows, and `row + MR` is at most that.
-            let sums = unsafe { tile::<M, X, MR, NV>((machine, multiply), a.words.add(row * a.stride), a.stride, weights) };
+        for (strip, row) in strips(a.rows, MR).enumerate() {
+            let first = if X::IN_STRIPS { strip } else { row };
+            // SAFETY: `Job::new` promises `rows` rows, and `row + MR` is at most that, or as many strips.
+            let sums = unsafe { tile::<M, X, MR, NV>((machine, multiply), a.words.add(first * a.stride), a.stride, weights) };
             for i in 0..MR {
                 for j in 0..NV {
                     let column = panel * width + j * ops.len();
@@ -130,6 +136,7 @@ fn run<M: Machine, X: Multiply<M>, const MR: usize, const NV: usize>(machine: M,
 pub(super) struct Float32;
 
 impl<M: Machine> Multiply<M> for Float32 {
+    const IN_STRIPS: bool = false;
     type Sum = Floats<M>;
 
     #[inline(always)]
@@ -170,6 +177,7 @@ pub(super) struct Integer<'a> {
 }
 
 impl<M: Machine> Multiply<M> for Integer<'_> {
+    const IN_STRIPS: bool = true;
     type Sum = Integers<M>;
 
     #[inline(always)]
@@ -202,79 +210,5 @@ impl Kernel for IntegerJob<'_> {
     #[inline(always)]
     fn run<M: Machine, const MR: usize, const NV: usize>(self, machine: M) {
         run::<M, Integer<'_>, MR, NV>(machine, self.1, self.0);
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-pub(super) mod bf16 {
-    //! Two bf16 a word, for processors with AVX-512 BF16.
-
-    use std::arch::x86_64::{__m512bh, __m512i, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps, _mm512_loadu_ps, _mm512_storeu_si512};
-
-    use super::super::machine::Avx512;
-    use super::{Floats, Integers, Isa, Job, Machine, Multiply};
-    use rten_simd::ops::BitOps;
-
-    /// Proof that the processor has AVX-512 BF16.
-    #[derive(Clone, Copy)]
-    pub(crate) struct Bf16(Avx512);
-
-    impl Bf16 {
-        pub(in crate::kernel) fn new() -> Option<Self> {
-            is_x86_feature_detected!("avx512bf16").then(Avx512::new).flatten().map(Self)
-        }
-
-        /// Runs a product of bf16.
-        pub(in crate::kernel) fn run(self, job: Job<'_>) {
-            #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx512vnni,avx512bf16,avx2,fma,f16c")]
-            fn run(bf16: Bf16, job: Job<'_>) {
-                super::run::<Avx512, Bf16, 12, 2>(bf16.0, bf16, job);
-            }
-            // SAFETY: there is a `Bf16`, so the processor has these instructions.
-            unsafe { run(self, job) }
-        }
-
-        /// Writes a row of numbers as bf16, two a word.
-        pub(in crate::kernel) fn round(self, row: &[f32], words: &mut [i32]) {
-            #[target_feature(enable = "avx512f,avx512bf16")]
-            fn round(x: &[f32], words: &mut [i32]) {
-                assert!(x.len() == 32 && words.len() == 16);
-                // SAFETY: 32 numbers are read and 16 words are written, as many as there are. The types are of one size.
-                unsafe {
-                    let pairs = _mm512_cvtne2ps_pbh(_mm512_loadu_ps(x.as_ptr().add(16)), _mm512_loadu_ps(x.as_ptr()));
-                    _mm512_storeu_si512(words.as_mut_ptr().cast(), std::mem::transmute::<__m512bh, __m512i>(pairs));
-                }
-            }
-            for (x, words) in row.chunks(32).zip(words.chunks_mut(16)) {
-                let mut whole = ([0.0; 32], [0; 16]);
-                whole.0[..x.len()].copy_from_slice(x);
-                // SAFETY: there is a `Bf16`, so the processor has these instructions.
-                unsafe { round(&whole.0, &mut whole.1) };
-                words.copy_from_slice(&whole.1[..words.len()]);
-            }
-        }
-    }
-
-    impl Multiply<Avx512> for Bf16 {
-        type Sum = Floats<Avx512>;
-
-        #[inline(always)]
-        fn zero(self, machine: Avx512) -> Self::Sum {
-            machine.isa().f32().zero()
-        }
-
-        #[inline(always)]
-        fn step(self, _: Avx512, sum: Self::Sum, a: Integers<Avx512>, b: Integers<Avx512>) -> Self::Sum {
-            // SAFETY: there is a `Bf16`, so the processor has the instruction. The types are of one size.
-            unsafe {
-                let bf16 = |x: Integers<Avx512>| std::mem::transmute::<__m512i, __m512bh>(x.0);
-                _mm512_dpbf16_ps(sum.0, bf16(a), bf16(b)).into()
-            }
-        }
-
-        #[inline(always)]
-        fn finish(self, _: Avx512, sum: Self::Sum, _: usize, _: usize) -> Self::Sum {
-            sum
-        }
     }
 }
