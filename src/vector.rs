@@ -131,11 +131,11 @@ pub struct Space {
     /// Numbers a vector.
     pub dim: usize,
 
-    /// `exact` is f32.
+    /// `exact` is f32, `fast` bf16, `turbo` int8.
     pub precision: String,
     /// `cpu`, `cuda` or `metal`.
     pub device: String,
-    /// The code path: `candle` is Candle's own `BertModel`.
+    /// The code path: the processor's instructions that the packed encoder used, or `candle` for Candle's own models.
     pub path: String,
 }
 

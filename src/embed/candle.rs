@@ -43,7 +43,7 @@ pub(super) fn device_name(device: &Device) -> &'static str {
 }
 
 impl Candle {
-    pub(super) fn load(model: &Model, device: &Device, pooling: Pooling) -> Result<Self> {
+    pub(super) fn load(model: &Model, device: &Device) -> Result<Self> {
         let damaged = |e: candle_core::Error| Error::ModelDamaged { model: model.space().name(), what: e.to_string() };
         let weights = VarBuilder::from_slice_safetensors(model.weights(), DType::F32, device).map_err(damaged)?;
         let config = model.config();
@@ -69,7 +69,7 @@ impl Candle {
             }
             Architecture::JinaBert => Transformer::JinaBert(jina_bert::BertModel::new(weights, &candles(&name, &config.json)?).map_err(damaged)?),
         };
-        Ok(Self { transformer, device: device.clone(), dim: config.hidden, pooling })
+        Ok(Self { transformer, device: device.clone(), dim: config.hidden, pooling: model.pooling() })
     }
 
     /// Encodes sequences of token ids, none of them empty, and pools each to one vector.

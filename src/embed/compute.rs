@@ -16,6 +16,9 @@ pub struct Compute {
     pub instructions: Option<Instructions>,
 }
 
+/// The name of the code path, in a `Space`, of what paperkin's own encoder does not run.
+pub(super) const CANDLE: &str = "candle";
+
 impl Compute {
     /// The processor's instructions that it names, or the best.
     pub(super) fn instructions(&self) -> Instructions {

@@ -23,6 +23,7 @@ use tokenizers::{Encoding, Tokenizer};
 use crate::error::{Error, Result};
 use crate::vector::{RowId, Space, Vectors, normalise};
 
+use compute::CANDLE;
 pub use compute::{Compute, Device, Precision};
 pub use convert::{Converted, convert};
 pub use hub::{BUILT_IN, CachedModel, HubCache, is_hub_id, resolve};
@@ -62,18 +63,16 @@ impl Embedder {
     /// configuration.
     pub fn load(model: Model, compute: Compute) -> Result<Self> {
         let device = compute.device.open()?;
-        let mut space = model.space().clone();
-        let (device_name, pooling) = (candle::device_name(&device), model.pooling());
-        let encoder = if device.is_cpu() && model.config().architecture.is_packed() {
+        let mut space = model.space_with(&compute);
+        let encoder = if device.is_cpu() && model.is_packed() {
             let instructions = compute.instructions();
-            let (precision, arithmetic) = compute.precision.resolve(instructions);
-            (space.precision, space.path) = (precision.name().to_owned(), instructions.name().to_owned());
-            Encoder::Packed(Box::new(packed::Packed::load(&model, instructions, arithmetic, pooling)?))
+            let (_, arithmetic) = compute.precision.resolve(instructions);
+            Encoder::Packed(Box::new(packed::Packed::load(&model, instructions, arithmetic)?))
         } else {
-            (space.precision, space.path) = (Precision::Exact.name().to_owned(), "candle".to_owned());
-            Encoder::Candle(candle::Candle::load(&model, &device, pooling)?)
+            (space.precision, space.path) = (Precision::Exact.name().to_owned(), CANDLE.to_owned());
+            Encoder::Candle(candle::Candle::load(&model, &device)?)
         };
-        space.device = device_name.to_owned();
+        space.device = candle::device_name(&device).to_owned();
         let tokenizer = model.tokenizer()?;
         let modules::Modules { prompts, lower_case, .. } = model.into_modules();
         Ok(Self { space, tokenizer, encoder, prompts, lower_case })

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tokenizers::{Tokenizer, TruncationParams};
 
+use super::compute::CANDLE;
 use super::config::{self, Config};
 use super::modules::{self, CONFIG, Modules, TOKENIZER, WEIGHTS, damaged};
 use super::pooling::Pooling;
@@ -98,9 +99,9 @@ impl Model {
             max_tokens,
             text_template: TEXT_TEMPLATE.to_owned(),
             dim: config.hidden,
-            precision: "exact".to_owned(),
+            precision: Precision::Exact.name().to_owned(),
             device: "cpu".to_owned(),
-            path: "candle".to_owned(),
+            path: CANDLE.to_owned(),
         };
         Ok(Self { files, space, config, modules, tokenizer, weights })
     }
@@ -146,11 +147,27 @@ impl Model {
         self.modules.pooling
     }
 
+    /// The space of its vectors as they are computed on a processor; on a GPU only the embedder knows.
+    pub fn space_with(&self, compute: &Compute) -> Space {
+        let mut space = self.space.clone();
+        if self.is_packed() {
+            let instructions = compute.instructions();
+            let (precision, _) = compute.precision.resolve(instructions);
+            (space.precision, space.path) = (precision.name().to_owned(), instructions.name().to_owned());
+        }
+        space
+    }
+
+    /// True if the packed encoder runs it on a processor.
+    pub(super) fn is_packed(&self) -> bool {
+        self.config.architecture.is_packed()
+    }
+
     /// What a person should know before it runs, in a line.
     pub fn note(&self, compute: &Compute) -> Option<String> {
         let precision = compute.precision;
         let (resolved, _) = precision.resolve(compute.instructions());
-        if !self.config.architecture.is_packed() {
+        if !self.is_packed() {
             let kind = format!("{:?}", self.config.architecture);
             return Some(format!("{} is a {kind}, which Candle runs, in f32: slower than paperkin's own encoder", self.space.name()));
         }

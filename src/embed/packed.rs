@@ -70,7 +70,7 @@ struct Room {
 }
 
 impl Packed {
-    pub(super) fn load(model: &Model, instructions: Instructions, arithmetic: Arithmetic, pooling: Pooling) -> Result<Self> {
+    pub(super) fn load(model: &Model, instructions: Instructions, arithmetic: Arithmetic) -> Result<Self> {
         let config = model.config();
         let name = model.space().name();
         let weights = Weights::read(&name, model.weights(), WORDS)?;
@@ -84,7 +84,7 @@ impl Packed {
             norm: loader.norm("embeddings.LayerNorm")?,
             layers: (0..config.layers).map(|i| loader.layer(&format!("encoder.layer.{i}"))).collect::<Result<_>>()?,
             activation: config.activation,
-            pooling,
+            pooling: model.pooling(),
             rooms: Mutex::default(),
         })
     }

@@ -11,7 +11,32 @@ use super::{Library, PaperRow};
 use crate::error::Result;
 use crate::paper::{Paper, PaperId, title_key};
 
+/// What two records share if one of them may change what becomes of the other.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Tie {
+    /// An id, or the title as the id that it gives.
+    Name(String),
+    /// A stored paper that each of them may be.
+    Stored(PaperRow),
+}
+
 impl Library {
+    /// All that ties this record to others. Committing a record reads and writes only papers that it has a tie to, and those
+    /// that records tied to it have one to.
+    pub(crate) fn ties(&self, record: &Paper) -> Result<Vec<Tie>> {
+        let key = title_key(&record.title);
+        let title = (!key.is_empty()).then(|| PaperId::of_title(&record.title));
+        let mut ties = Vec::new();
+        for id in record.ids.iter().chain(&title) {
+            ties.push(Tie::Name(id.to_string()));
+            ties.extend(self.row_of_id(id)?.map(Tie::Stored));
+        }
+        if title.is_some() {
+            ties.extend(self.rows_of_title(&key)?.into_iter().map(Tie::Stored));
+        }
+        Ok(ties)
+    }
+
     /// The rows that are this paper, the one to keep first. More than one where the record ties papers together
     /// that were apart until now.
     pub(super) fn identify(&self, record: &Paper) -> Result<Vec<PaperRow>> {
@@ -35,15 +60,20 @@ impl Library {
         let key = title_key(&record.title);
         if !key.is_empty() {
             let only_title = record.has_only_title();
-            let mut query = self.connection.prepare_cached("SELECT row FROM papers WHERE title_key = ?1 ORDER BY row")?;
-            for row in query.query_map([key], |row| row.get(0).map(PaperRow))? {
-                let row = row?;
+            for row in self.rows_of_title(&key)? {
                 if only_title || self.ids_of(row)?.iter().all(|id| matches!(id, PaperId::Title(_))) {
                     rows.push(row);
                 }
             }
         }
         Ok(rows)
+    }
+
+    /// The papers whose titles have this normal form.
+    fn rows_of_title(&self, key: &str) -> Result<Vec<PaperRow>> {
+        let mut query = self.connection.prepare_cached("SELECT row FROM papers WHERE title_key = ?1 ORDER BY row")?;
+        let rows = query.query_map([key], |row| row.get(0).map(PaperRow))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// The paper that has this id.

@@ -37,11 +37,12 @@ use crate::error::{Error, Result};
 #[allow(unused_imports)] // for the documentation
 use crate::vector::Space;
 
+pub(crate) use identity::Tie;
 pub use read::{Filter, Listing, Status};
 pub use vectors::{Pending, StoredVectors};
 pub use verify::Verification;
+pub(crate) use write::by_hash;
 pub use write::{Outcome, Plan, Record};
-pub(crate) use write::{by_hash, names};
 
 /// The number of a paper in its library. It is never given to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{Library, PaperRow};
 use crate::error::{Error, Result};
-use crate::paper::{TextHash, embedding_text};
+use crate::paper::{Paper, TextHash, embedding_text, title_key};
 use crate::vector::{RowId, Space, Vectors};
 
 /// The vectors of a library, and which paper each row is.
@@ -101,33 +101,50 @@ impl Library {
         bytes.map(read).transpose()
     }
 
+    /// The vector of just this text in this space, whichever paper it stands with: papers of one text mostly have one title.
+    pub(crate) fn vector_of_text(&self, record: &Paper, space: &Space) -> Result<Option<Vec<f32>>> {
+        let key = title_key(&record.title);
+        if key.is_empty() {
+            return Ok(None);
+        }
+        let mut query = self.connection.prepare_cached(
+            "SELECT v.row FROM papers p JOIN vectors v ON v.row = p.row JOIN spaces s ON s.space = v.space
+             WHERE p.title_key = ?1 AND v.text_hash = ?2 AND s.stamp = ?3 ORDER BY v.row LIMIT 1",
+        )?;
+        let row = query.query_row(params![key, record.text_hash().0, stamp(space)], |row| row.get(0).map(PaperRow)).optional()?;
+        row.map_or(Ok(None), |row| self.vector(row))
+    }
+
     /// The number of the space, which it gets here if it is new. The first one becomes the library's.
     pub(super) fn register(&self, space: &Space) -> Result<i64> {
-        let stamp = serde_json::to_string(space).expect("a stamp of texts and numbers is JSON");
+        let stamp = stamp(space);
         self.connection.prepare_cached("INSERT INTO spaces (stamp) VALUES (?1) ON CONFLICT DO NOTHING")?.execute([&stamp])?;
         let number: i64 = self.connection.prepare_cached("SELECT space FROM spaces WHERE stamp = ?1")?.query_row([&stamp], |row| row.get(0))?;
         self.connection.prepare_cached("INSERT INTO meta VALUES ('space', ?1) ON CONFLICT DO NOTHING")?.execute([number])?;
         Ok(number)
     }
 
-    /// The next papers, at most `count`, that have a vector, or an abstract, but no new vector of this space yet.
+    /// The next papers behind `after`, at most `count`, that have a vector, or an abstract, but no new vector of this space yet.
     ///
-    /// New vectors of any other space, from a `reindex` that was given up, are dropped.
+    /// At the beginning, behind no paper, new vectors of any other space, from a `reindex` that was given up, are dropped.
     ///
     /// # Errors
     ///
     /// [`Error::Store`].
-    pub fn pending(&mut self, space: &Space, count: usize) -> Result<Vec<Pending>> {
+    pub fn pending(&mut self, space: &Space, after: Option<PaperRow>, count: usize) -> Result<Vec<Pending>> {
         self.in_transaction(|library| {
-            let number = library.register(space)?;
-            library.connection.execute("DELETE FROM next_vectors WHERE space <> ?1", [number])?;
+            if after.is_none() {
+                let number = library.register(space)?;
+                library.connection.execute("DELETE FROM next_vectors WHERE space <> ?1", [number])?;
+            }
             let mut query = library.connection.prepare_cached(
                 "SELECT p.row, p.title, p.abstract, p.text_hash FROM papers p
                  LEFT JOIN next_vectors n ON n.row = p.row AND n.text_hash = p.text_hash
-                 WHERE n.row IS NULL AND (p.abstract <> '' OR EXISTS (SELECT 1 FROM vectors v WHERE v.row = p.row))
-                 ORDER BY p.row LIMIT ?1",
+                 WHERE p.row > ?1 AND n.row IS NULL AND (p.abstract <> '' OR EXISTS (SELECT 1 FROM vectors v WHERE v.row = p.row))
+                 ORDER BY p.row LIMIT ?2",
             )?;
-            let pending = query.query_map([count as i64], |row| {
+            let after = after.map_or(0, |paper| paper.0);
+            let pending = query.query_map([after, count as i64], |row| {
                 let (title, text): (String, String) = (row.get(1)?, row.get(2)?);
                 Ok(Pending { row: PaperRow(row.get(0)?), text: embedding_text(&title, &text), hash: TextHash(row.get(3)?) })
             })?;
@@ -175,6 +192,10 @@ impl Library {
             library.bump_generation()
         })
     }
+}
+
+fn stamp(space: &Space) -> String {
+    serde_json::to_string(space).expect("a stamp of texts and numbers is JSON")
 }
 
 /// Reads little-endian f16; `None` if the length is another.

@@ -3,7 +3,7 @@
 //! Embedding is slow and a transaction must be short, so that writing is two steps: [`Library::plan`] says which texts need a
 //! vector, without writing; [`Library::commit`] writes records and vectors in one transaction.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -317,11 +317,6 @@ enum Heard {
 /// Makes a batch of what `embed` returned for `hashes`, in their order.
 pub(crate) fn by_hash(hashes: &[TextHash], vectors: &Vectors) -> HashMap<TextHash, Vec<f32>> {
     hashes.iter().enumerate().map(|(i, hash)| (*hash, vectors.row(RowId(i as u32)).to_vec())).collect()
-}
-
-/// The names by which records could be one paper: ids and the title's normal form.
-pub(crate) fn names(paper: &Paper) -> HashSet<String> {
-    paper.ids.iter().map(PaperId::to_string).chain([format!("\0{}", title_key(&paper.title))]).collect()
 }
 
 fn wants_vector(paper: &Paper, title_only: bool) -> bool {

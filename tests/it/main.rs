@@ -5,6 +5,7 @@ mod house;
 #[cfg(feature = "remote")]
 mod hub;
 mod identity;
+mod ingest;
 mod killed;
 mod model;
 mod shared;
