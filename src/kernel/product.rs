@@ -82,7 +82,7 @@ pub struct Scratch {
 }
 
 impl Linear {
-    /// Packs `weights`, a row of numbers for each output; `bias` has a number for each.
+    /// Packs `weights`, a row of numbers for each output; `bias` has a number for each of them, at least one.
     pub fn pack(instructions: Instructions, arithmetic: Arithmetic, weights: &[f32], bias: &[f32]) -> Self {
         let (outputs, inputs) = (bias.len(), weights.len() / bias.len());
         assert_eq!(weights.len(), inputs * outputs);
