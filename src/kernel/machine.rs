@@ -297,7 +297,7 @@ impl Machine for Neon {
             sum
         }
         // SAFETY: there is a `Neon`, so the processor has the dot product.
-        unsafe { sdot(sum.0, a.0, b.0).into() }
+        unsafe { sdot(sum, a, b) }
     }
 }
 
