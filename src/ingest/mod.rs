@@ -37,7 +37,7 @@ use in_flight::{InFlight, join};
 use writer::Writer;
 
 /// Records a transaction, at most. More would make a kill lose more and an interruption wait longer, fewer would sync more often.
-pub const CHUNK: usize = 16;
+pub const CHUNK: usize = 32;
 
 /// Groups that the reader may be ahead, beside the one that it fills.
 const GROUPS_AHEAD: usize = 1;
