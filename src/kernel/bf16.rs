@@ -58,11 +58,12 @@ impl Multiply<Avx512> for Bf16 {
     }
 
     #[inline(always)]
-    fn step(self, _: Avx512, sum: Self::Sum, a: Integers<Avx512>, b: Integers<Avx512>) -> Self::Sum {
+    fn step(self, _: Avx512, sum: Self::Sum, a: [Integers<Avx512>; 2], b: [Integers<Avx512>; 2]) -> Self::Sum {
         // SAFETY: there is a `Bf16`, so the processor has the instruction. The types are of one size.
         unsafe {
             let bf16 = |x: Integers<Avx512>| std::mem::transmute::<__m512i, __m512bh>(x.0);
-            _mm512_dpbf16_ps(sum.0, bf16(a), bf16(b)).into()
+            let sum = _mm512_dpbf16_ps(sum.0, bf16(a[0]), bf16(b[0]));
+            _mm512_dpbf16_ps(sum, bf16(a[1]), bf16(b[1])).into()
         }
     }
 

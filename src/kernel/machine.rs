@@ -103,7 +103,7 @@ impl Instructions {
         impl Kernel for Ask {
             type Output = Tile;
             fn run<M: Machine, const MR: usize, const NV: usize>(self, machine: M) -> Tile {
-                Tile { rows: MR, width: NV * machine.isa().f32().len(), group: M::GROUP, is_paired: M::PAIRED }
+                Tile { rows: MR, width: NV * machine.isa().f32().len(), group: M::GROUP, sums_in_16_bits: M::SUMS_IN_16_BITS }
             }
         }
         self.run(Ask)
@@ -118,8 +118,8 @@ pub(super) struct Tile {
     pub(super) width: usize,
     /// Small integers a word: [`Machine::GROUP`].
     pub(super) group: usize,
-    /// [`Machine::PAIRED`].
-    pub(super) is_paired: bool,
+    /// [`Machine::SUMS_IN_16_BITS`].
+    pub(super) sums_in_16_bits: bool,
 }
 
 impl FromStr for Instructions {
@@ -172,18 +172,18 @@ pub(super) trait Machine: Copy {
     /// Small integers in a word: 4 bytes, or 2 integers of 16 bits where there is no product of bytes.
     const GROUP: usize;
 
-    /// The integers of a weight and of its neighbour, the first and the second or the third and the fourth of a word, are
-    /// together at most 128 in size: [`Self::dot`] sums their products in 16 bits.
-    const PAIRED: bool = false;
+    /// True if [`Self::dot`] sums in 16 bits what the first halves of its two words give, and what the second halves give. Then of
+    /// the four weights of such halves the positive ones are together at most 128, and the negative ones at least -128.
+    const SUMS_IN_16_BITS: bool = false;
 
     /// True if activations go into [`Self::dot`] as signed bytes, that is, less 128.
     const SIGNED: bool = false;
 
     fn isa(self) -> Self::Isa;
 
-    /// `sum + a · b`, lane by lane, where the words of `a` hold [`Self::GROUP`] activations from 0 to 255, those of `b` weights
-    /// from -127 to 127. No sum is too large for it.
-    fn dot(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self>;
+    /// `sum + a[0] · b[0] + a[1] · b[1]`, lane by lane, where the words of `a` hold [`Self::GROUP`] activations from 0 to 255, those
+    /// of `b` weights from -127 to 127. No sum is too large for it.
+    fn dot(self, sum: Integers<Self>, a: [Integers<Self>; 2], b: [Integers<Self>; 2]) -> Integers<Self>;
 }
 
 /// A machine's vector of i32, which also stands for words of anything.
@@ -215,9 +215,10 @@ impl Machine for Avx512 {
     }
 
     #[inline(always)]
-    fn dot(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self> {
+    fn dot(self, sum: Integers<Self>, a: [Integers<Self>; 2], b: [Integers<Self>; 2]) -> Integers<Self> {
+        use std::arch::x86_64::_mm512_dpbusd_epi32;
         // SAFETY: there is an `Avx512`, so the processor has VNNI. `vpdpbusd` sums in 32 bits without saturation.
-        unsafe { std::arch::x86_64::_mm512_dpbusd_epi32(sum.0, a.0, b.0).into() }
+        unsafe { _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(sum.0, a[0].0, b[0].0), a[1].0, b[1].0).into() }
     }
 }
 
@@ -237,21 +238,22 @@ impl Avx2 {
 impl Machine for Avx2 {
     type Isa = Avx2Isa;
     const GROUP: usize = 4;
-    const PAIRED: bool = true;
+    const SUMS_IN_16_BITS: bool = true;
 
     #[inline(always)]
     fn isa(self) -> Avx2Isa {
         self.0
     }
 
-    /// `vpmaddubsw` sums two products in 16 bits: 255 · 128 = 32,640 is not too large.
+    /// Two `vpmaddubsw` sum four products in 16 bits: 255 · 128 = 32,640 is not too large. Of the two multiplications that two words
+    /// need, only the second is left to bring sums of 16 bits to 32.
     #[inline(always)]
-    fn dot(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self> {
-        use std::arch::x86_64::{_mm256_add_epi32, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi16};
+    fn dot(self, sum: Integers<Self>, a: [Integers<Self>; 2], b: [Integers<Self>; 2]) -> Integers<Self> {
+        use std::arch::x86_64::{_mm256_add_epi16, _mm256_add_epi32, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi16};
         // SAFETY: there is an `Avx2`, so the processor has AVX2.
         unsafe {
-            let pairs = _mm256_maddubs_epi16(a.0, b.0);
-            _mm256_add_epi32(sum.0, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))).into()
+            let products = _mm256_add_epi16(_mm256_maddubs_epi16(a[0].0, b[0].0), _mm256_maddubs_epi16(a[1].0, b[1].0));
+            _mm256_add_epi32(sum.0, _mm256_madd_epi16(products, _mm256_set1_epi16(1))).into()
         }
     }
 }
@@ -280,7 +282,7 @@ impl Machine for Neon {
     }
 
     #[inline(always)]
-    fn dot(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self> {
+    fn dot(self, sum: Integers<Self>, a: [Integers<Self>; 2], b: [Integers<Self>; 2]) -> Integers<Self> {
         use std::arch::aarch64::int32x4_t;
         // The intrinsic is not stable.
         #[inline]
@@ -297,7 +299,7 @@ impl Machine for Neon {
             sum
         }
         // SAFETY: there is a `Neon`, so the processor has the dot product.
-        unsafe { sdot(sum, a, b) }
+        unsafe { sdot(sdot(sum, a[0], b[0]), a[1], b[1]) }
     }
 }
 
@@ -315,12 +317,12 @@ impl Machine for Portable {
     }
 
     #[inline(always)]
-    fn dot(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self> {
+    fn dot(self, sum: Integers<Self>, a: [Integers<Self>; 2], b: [Integers<Self>; 2]) -> Integers<Self> {
         let isa = GenericIsa::new();
         let ops = isa.i32();
-        let (low_a, low_b) = (ops.shift_left::<16>(a), ops.shift_left::<16>(b));
-        let low = ops.mul(ops.shift_right::<16>(low_a), ops.shift_right::<16>(low_b));
-        let high = ops.mul(ops.shift_right::<16>(a), ops.shift_right::<16>(b));
-        ops.add(sum, ops.add(low, high))
+        let low = |x| ops.shift_right::<16>(ops.shift_left::<16>(x));
+        let high = |x| ops.shift_right::<16>(x);
+        let product = |a, b| ops.add(ops.mul(low(a), low(b)), ops.mul(high(a), high(b)));
+        ops.add(sum, ops.add(product(a[0], b[0]), product(a[1], b[1])))
     }
 }

@@ -22,7 +22,7 @@ use super::aligned::Aligned;
 #[cfg(target_arch = "x86_64")]
 use super::bf16::{Bf16, bf16_word};
 use super::machine::{Instructions, Tile};
-use super::quantise::{Scale, quantise_row, round};
+use super::quantise::{Scale, quantise_row, quantise_weights};
 use super::tile::{self, Job, Operand, Out, Weights};
 
 /// How a product is computed.
@@ -199,22 +199,14 @@ fn pack_row<'a>(arithmetic: Arithmetic, tile: Tile, row: &[f32], places: impl It
         #[cfg(target_arch = "x86_64")]
         Arithmetic::Bf16(_) => places.zip(row.chunks(2)).for_each(|(place, pair)| *place = bf16_word(pair)),
         Arithmetic::Int8 => {
-            // Rounding may add a half to each: of a pair, one, which is why 127 and not 128 is the most.
-            let pair = if tile.is_paired { 2 } else { 1 };
-            let largest = row.chunks(pair).map(|pair| pair.iter().map(|x| x.abs()).sum()).fold(0.0f32, f32::max);
-            let scale = largest / 127.0;
-            let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-            let (mut sum, bits) = (0, 32 / tile.group);
-            for (place, numbers) in places.zip(row.chunks(tile.group)) {
-                let mut word = 0;
-                for (i, &x) in numbers.iter().enumerate() {
-                    let integer = round(x * inverse);
-                    sum += integer;
-                    word |= (integer as u32 & (u32::MAX >> (32 - bits))) << (i * bits);
-                }
-                *place = word as i32;
+            let mut integers = vec![0; row.len()];
+            let scale = quantise_weights(row, tile.sums_in_16_bits, &mut integers);
+            let bits = 32 / tile.group;
+            for (place, integers) in places.zip(integers.chunks(tile.group)) {
+                let small = integers.iter().map(|&q| q as u32 & (u32::MAX >> (32 - bits)));
+                *place = small.enumerate().fold(0, |word, (i, q)| word | q << (i * bits)) as i32;
             }
-            return (scale, sum as f32);
+            return (scale, integers.iter().sum::<i32>() as f32);
         }
     }
     (0.0, 0.0)

@@ -1,7 +1,7 @@
 //! Numbers of 32 bits to numbers of 8 or 16.
 //!
-//! Weights: `w ≈ scale · q`, `q` from -127 to 127, a scale for each output (a larger one where two neighbours must not be
-//! large at once, see [`Machine::PAIRED`]). Activations: `x ≈ offset + scale · q`, `q` from 0
+//! Weights: `w ≈ scale · q`, `q` from -127 to 127, a scale for each output (a larger one where four of them must not be
+//! large at once, see [`Machine::SUMS_IN_16_BITS`]). Activations: `x ≈ offset + scale · q`, `q` from 0
 //! to 255, both for each row, so that no bit is lost on a sign that GELU hardly uses. Then
 //!
 //! ```text
@@ -25,6 +25,45 @@ pub(super) struct Scale {
 pub(super) fn round(x: f32) -> i32 {
     const NO_FRACTION: f32 = 12_582_912.0;
     ((x + NO_FRACTION) - NO_FRACTION) as i32
+}
+
+/// Writes one output's weights as integers, and returns their scale.
+pub(super) fn quantise_weights(row: &[f32], sums_in_16_bits: bool, integers: &mut [i32]) -> f32 {
+    let largest = row.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+    let together: Vec<f32> = if sums_in_16_bits { row.chunks(8).map(most_together).collect() } else { Vec::new() };
+    let scale = together.iter().fold(largest / 127.0, |scale, most| scale.max(most / 128.0));
+    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+    integers.iter_mut().zip(row).for_each(|(integer, x)| *integer = round(x * inverse));
+    // Rounding adds a half to each at most.
+    let full = integers.chunks_mut(8).zip(together).filter(|(_, most)| most * inverse > 126.0);
+    full.for_each(|(eight, _)| keep_in_16_bits(eight));
+    scale
+}
+
+/// Of the weights of two words, those that meet in 16 bits.
+const MEET: [[usize; 4]; 2] = [[0, 1, 4, 5], [2, 3, 6, 7]];
+
+/// The most that weights of one sign, of those that [`MEET`], are together.
+fn most_together(weights: &[f32]) -> f32 {
+    let mut eight = [0.0f32; 8];
+    eight[..weights.len()].copy_from_slice(weights);
+    let (mut plus, mut minus) = ([0.0; 4], [0.0; 4]);
+    for i in 0..4 {
+        plus[i] = eight[i].max(0.0) + eight[i + 4].max(0.0);
+        minus[i] = plus[i] - (eight[i] + eight[i + 4]);
+    }
+    (plus[0] + plus[1]).max(plus[2] + plus[3]).max(minus[0] + minus[1]).max(minus[2] + minus[3])
+}
+
+/// Where rounding made too much of those that [`MEET`], the largest gives way.
+fn keep_in_16_bits(integers: &mut [i32]) {
+    for (four, sign) in MEET.iter().flat_map(|four| [(four, 1), (four, -1)]) {
+        let of_sign = |integers: &[i32], i: usize| integers.get(i).map_or(0, |q| (sign * q).max(0));
+        while four.iter().map(|&i| of_sign(integers, i)).sum::<i32>() > 128 {
+            let largest = four.iter().max_by_key(|&&i| of_sign(integers, i));
+            largest.into_iter().for_each(|&i| integers[i] -= sign);
+        }
+    }
 }
 
 /// Writes a row of activations as small integers, one after another.

@@ -1,5 +1,6 @@
 //! Every routine, with all instructions that this processor has, against plain loops in f64.
 
+use super::quantise::quantise_weights;
 use super::*;
 
 /// Numbers that look random and are the same everywhere.
@@ -91,6 +92,27 @@ fn small_integers_give_the_same_sums_with_all_instructions() {
         linear.apply(Rows { numbers: &x, stride: inputs, count: rows }, &mut Scratch::default(), &mut out, 1);
         for (row, expected) in out.chunks(linear.stride()).zip(expected.chunks(outputs)) {
             row.iter().zip(expected).for_each(|(got, expected)| assert!((f64::from(*got) - expected).abs() <= 2.0, "{set:?}: {got} {expected}"));
+        }
+    }
+}
+
+#[test]
+fn four_weights_that_meet_in_16_bits_fit_there() {
+    // The second row's four are 128 before rounding and 129 after it.
+    let rows = [numbers(387, 9), [31.6, 31.6, 0.0, 0.0, 31.6, 33.2, 0.0, 0.0].repeat(3), vec![-1.0; 13], vec![0.0; 5]];
+    for row in rows {
+        let mut integers = vec![0; row.len()];
+        let scale = quantise_weights(&row, true, &mut integers);
+        for (&q, x) in integers.iter().zip(&row) {
+            // A half by rounding, and one where it gave way.
+            assert!((q as f32 * scale - x).abs() <= 1.51 * scale, "{x} became {q} times {scale}");
+        }
+        integers.resize(row.len().next_multiple_of(8), 0);
+        for eight in integers.chunks_exact(8) {
+            for four in [[0, 1, 4, 5], [2, 3, 6, 7]].map(|four| four.map(|i| eight[i])) {
+                let of_sign = |sign: i32| four.iter().map(|q| (sign * q).max(0)).sum::<i32>();
+                assert!(of_sign(1) <= 128 && of_sign(-1) <= 128, "{four:?}");
+            }
         }
     }
 }

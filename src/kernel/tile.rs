@@ -66,8 +66,8 @@ pub(super) trait Multiply<M: Machine>: Copy {
     type Sum: Copy;
     /// Sums of nothing.
     fn zero(self, machine: M) -> Self::Sum;
-    /// `sum + a · b` in each lane.
-    fn step(self, machine: M, sum: Self::Sum, a: Integers<M>, b: Integers<M>) -> Self::Sum;
+    /// `sum + a · b` in each lane, of two words and then of two more.
+    fn step(self, machine: M, sum: Self::Sum, a: [Integers<M>; 2], b: [Integers<M>; 2]) -> Self::Sum;
     /// The sums of a row, from a column on, as numbers.
     fn finish(self, machine: M, sum: Self::Sum, row: usize, column: usize) -> Floats<M>;
 }
@@ -87,18 +87,47 @@ pub(super) unsafe fn tile<M: Machine, X: Multiply<M>, const MR: usize, const NV:
     let ops = machine.isa().i32();
     let lanes = ops.len();
     let mut sums = [[multiply.zero(machine); NV]; MR];
-    for (word, weights) in panel.chunks_exact(NV * lanes).enumerate() {
-        let b: [Integers<M>; NV] = ops.load_many(weights);
-        for i in 0..MR {
-            let at = if X::IN_STRIPS { word * MR + i } else { i * stride + word };
-            // SAFETY: the caller vouches for `MR` rows of as many words as the panel has.
-            let x = ops.splat(unsafe { *a.add(at) });
-            for j in 0..NV {
-                sums[i][j] = multiply.step(machine, sums[i][j], x, b[j]);
-            }
+    // From one row's word to the next row's, and to the row's next word.
+    let (next_row, next_word) = if X::IN_STRIPS { (1, MR) } else { (stride, 1) };
+    let mut turns = panel.chunks_exact(2 * NV * lanes);
+    let mut at = a;
+    for weights in &mut turns {
+        let b = [ops.load_many(weights), ops.load_many(&weights[NV * lanes..])];
+        // SAFETY: the caller vouches for `MR` rows of as many words as the panel has.
+        unsafe {
+            turn((machine, multiply), &mut sums, (at, next_row, next_word), b);
+            at = at.add(2 * next_word);
         }
     }
+    if !turns.remainder().is_empty() {
+        // An odd word goes with itself times nothing.
+        let b = [ops.load_many(turns.remainder()), [ops.zero(); NV]];
+        // SAFETY: as above.
+        unsafe { turn((machine, multiply), &mut sums, (at, next_row, 0), b) };
+    }
     sums
+}
+
+/// Adds the products of two words of each row; `at` are the first row's first word, and how far the next row and word are.
+///
+/// # Safety
+///
+/// Two words must be there, of each of `MR` rows.
+#[inline(always)]
+unsafe fn turn<M: Machine, X: Multiply<M>, const MR: usize, const NV: usize>(
+    (machine, multiply): (M, X),
+    sums: &mut [[X::Sum; NV]; MR],
+    (at, next_row, next_word): (*const i32, usize, usize),
+    b: [[Integers<M>; NV]; 2],
+) {
+    let ops = machine.isa().i32();
+    for i in 0..MR {
+        // SAFETY: the caller vouches for these words.
+        let x = unsafe { [ops.splat(*at.add(i * next_row)), ops.splat(*at.add(i * next_row + next_word))] };
+        for j in 0..NV {
+            sums[i][j] = multiply.step(machine, sums[i][j], x, [b[0][j], b[1][j]]);
+        }
+    }
 }
 
 /// Where tiles of `MR` rows begin; the last one may begin in the one before, and computes some rows again.
@@ -145,8 +174,10 @@ impl<M: Machine> Multiply<M> for Float32 {
     }
 
     #[inline(always)]
-    fn step(self, machine: M, sum: Floats<M>, a: Integers<M>, b: Integers<M>) -> Floats<M> {
-        machine.isa().f32().mul_add(a.reinterpret_cast(), b.reinterpret_cast(), sum)
+    fn step(self, machine: M, sum: Floats<M>, a: [Integers<M>; 2], b: [Integers<M>; 2]) -> Floats<M> {
+        let ops = machine.isa().f32();
+        let sum = ops.mul_add(a[0].reinterpret_cast(), b[0].reinterpret_cast(), sum);
+        ops.mul_add(a[1].reinterpret_cast(), b[1].reinterpret_cast(), sum)
     }
 
     #[inline(always)]
@@ -186,7 +217,7 @@ impl<M: Machine> Multiply<M> for Integer<'_> {
     }
 
     #[inline(always)]
-    fn step(self, machine: M, sum: Integers<M>, a: Integers<M>, b: Integers<M>) -> Integers<M> {
+    fn step(self, machine: M, sum: Integers<M>, a: [Integers<M>; 2], b: [Integers<M>; 2]) -> Integers<M> {
         machine.dot(sum, a, b)
     }
 
