@@ -37,8 +37,8 @@ impl Attention {
     /// `out`, rows `stride` apart.
     pub(crate) fn attend(&mut self, instructions: Instructions, heads: Heads, qkv: Rows<'_>, (out, stride): (&mut [f32], usize)) {
         let hidden = heads.count * heads.dim;
-        assert!(qkv.count > 0 && qkv.stride >= 3 * hidden && qkv.numbers.len() >= (qkv.count - 1) * qkv.stride + 3 * hidden);
-        assert!(stride >= hidden && out.len() >= (qkv.count - 1) * stride + hidden);
+        assert!(qkv.count > 0 && qkv.stride >= 3 * hidden && qkv.reach(3 * hidden) <= qkv.numbers.len());
+        assert!(stride >= hidden && Rows { stride, ..qkv }.reach(hidden) <= out.len());
         for head in 0..heads.count {
             instructions.run(Attend { room: self, head: Head { heads, head, qkv }, out: &mut *out, stride });
         }

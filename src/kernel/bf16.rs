@@ -5,7 +5,7 @@ use std::arch::x86_64::{__m512bh, __m512i, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps
 use rten_simd::Isa;
 use rten_simd::ops::BitOps;
 
-use super::machine::{Avx512, Floats, Integers, Machine};
+use super::machine::{AVX512_TILE, Avx512, Floats, Integers, Machine};
 use super::tile::{self, Job, Multiply};
 
 /// Proof that the processor has AVX-512 BF16.
@@ -21,7 +21,7 @@ impl Bf16 {
     pub(super) fn run(self, job: Job<'_>) {
         #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx512vnni,avx512bf16,avx2,fma,f16c")]
         fn run(bf16: Bf16, job: Job<'_>) {
-            tile::run::<Avx512, Bf16, 12, 2>(bf16.0, bf16, job);
+            tile::run::<Avx512, Bf16, { AVX512_TILE.0 }, { AVX512_TILE.1 }>(bf16.0, bf16, job);
         }
         // SAFETY: there is a `Bf16`, so the processor has these instructions.
         unsafe { run(self, job) }

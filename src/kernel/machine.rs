@@ -70,7 +70,7 @@ impl Instructions {
             Self::Avx512 if let Some(machine) = Avx512::new() => {
                 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx512vnni,avx2,fma,f16c")]
                 fn run<K: Kernel>(machine: Avx512, kernel: K) -> K::Output {
-                    kernel.run::<Avx512, 12, 2>(machine)
+                    kernel.run::<Avx512, { AVX512_TILE.0 }, { AVX512_TILE.1 }>(machine)
                 }
                 // SAFETY: there is an `Avx512`, so the processor has these instructions.
                 unsafe { run(machine, kernel) }
@@ -79,7 +79,7 @@ impl Instructions {
             Self::Avx2 if let Some(machine) = Avx2::new() => {
                 #[target_feature(enable = "avx2,fma,f16c")]
                 fn run<K: Kernel>(machine: Avx2, kernel: K) -> K::Output {
-                    kernel.run::<Avx2, 6, 2>(machine)
+                    if K::SUMS_INTEGERS { kernel.run::<Avx2, 3, 2>(machine) } else { kernel.run::<Avx2, 6, 2>(machine) }
                 }
                 // SAFETY: there is an `Avx2`, so the processor has these instructions.
                 unsafe { run(machine, kernel) }
@@ -88,7 +88,7 @@ impl Instructions {
             Self::Neon if let Some(machine) = Neon::new() => {
                 #[target_feature(enable = "neon,dotprod")]
                 fn run<K: Kernel>(machine: Neon, kernel: K) -> K::Output {
-                    kernel.run::<Neon, 6, 4>(machine)
+                    if K::SUMS_INTEGERS { kernel.run::<Neon, 4, 4>(machine) } else { kernel.run::<Neon, 6, 4>(machine) }
                 }
                 // SAFETY: there is a `Neon`, so the processor has these instructions.
                 unsafe { run(machine, kernel) }
@@ -97,18 +97,23 @@ impl Instructions {
         }
     }
 
-    /// The tile of [`Self::run`].
-    pub(super) fn tile(self) -> Tile {
-        struct Ask;
-        impl Kernel for Ask {
+    /// The tile of [`Self::run`], for a kernel that sums integers or not.
+    pub(super) fn tile<const SUMS_INTEGERS: bool>(self) -> Tile {
+        struct Ask<const SUMS_INTEGERS: bool>;
+        impl<const SUMS_INTEGERS: bool> Kernel for Ask<SUMS_INTEGERS> {
             type Output = Tile;
+            const SUMS_INTEGERS: bool = SUMS_INTEGERS;
             fn run<M: Machine, const MR: usize, const NV: usize>(self, machine: M) -> Tile {
                 Tile { rows: MR, width: NV * machine.isa().f32().len(), group: M::GROUP, sums_in_16_bits: M::SUMS_IN_16_BITS }
             }
         }
-        self.run(Ask)
+        self.run(Ask::<SUMS_INTEGERS>)
     }
 }
+
+/// Rows and vectors of a tile, for small integers and for bf16 alike.
+#[cfg(target_arch = "x86_64")]
+pub(super) const AVX512_TILE: (usize, usize) = (12, 2);
 
 /// The sizes of a product's tile.
 #[derive(Debug, Clone, Copy)]
@@ -162,6 +167,8 @@ pub fn multiply_and_add(instructions: Instructions, turns: usize) -> (u64, f32) 
 /// stay in registers there.
 pub(super) trait Kernel {
     type Output;
+    /// True if the sums are of integers: then two words of all vectors are in registers at a time, which leaves fewer for sums.
+    const SUMS_INTEGERS: bool = false;
     fn run<M: Machine, const MR: usize, const NV: usize>(self, machine: M) -> Self::Output;
 }
 
@@ -182,7 +189,7 @@ pub(super) trait Machine: Copy {
     fn isa(self) -> Self::Isa;
 
     /// `sum + a[0] · b[0] + a[1] · b[1]`, lane by lane, where the words of `a` hold [`Self::GROUP`] activations from 0 to 255, those
-    /// of `b` weights from -127 to 127. No sum is too large for it.
+    /// of `b` weights from -127 to 127. No sum of at most [`super::Linear::MOST_INPUTS`] products is too large for it.
     fn dot(self, sum: Integers<Self>, a: [Integers<Self>; 2], b: [Integers<Self>; 2]) -> Integers<Self>;
 }
 
@@ -245,8 +252,8 @@ impl Machine for Avx2 {
         self.0
     }
 
-    /// Two `vpmaddubsw` sum four products in 16 bits: 255 · 128 = 32,640 is not too large. Of the two multiplications that two words
-    /// need, only the second is left to bring sums of 16 bits to 32.
+    /// Two `vpmaddubsw` sum four products in 16 bits: 255 · 128 = 32,640 is not too large. So two
+    /// words share the multiplication that brings sums of 16 bits to 32.
     #[inline(always)]
     fn dot(self, sum: Integers<Self>, a: [Integers<Self>; 2], b: [Integers<Self>; 2]) -> Integers<Self> {
         use std::arch::x86_64::{_mm256_add_epi16, _mm256_add_epi32, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi16};

@@ -45,6 +45,13 @@ impl Arithmetic {
         #[cfg(not(target_arch = "x86_64"))]
         None
     }
+
+    fn tile(self, instructions: Instructions) -> Tile {
+        match self {
+            Self::Int8 => instructions.tile::<true>(),
+            _ => instructions.tile::<false>(),
+        }
+    }
 }
 
 /// Rows of numbers, each `stride` after the one before.
@@ -56,6 +63,14 @@ pub struct Rows<'a> {
     pub stride: usize,
     /// How many.
     pub count: usize,
+}
+
+impl Rows<'_> {
+    /// How many numbers there must be, so that each row, of which there is at least one, has `len`.
+    pub(super) fn reach(self, len: usize) -> usize {
+        let last = (self.count - 1).checked_mul(self.stride);
+        last.and_then(|last| last.checked_add(len)).expect("rows that an address can reach")
+    }
 }
 
 /// A layer's weights, packed for some instructions.
@@ -82,17 +97,20 @@ pub struct Scratch {
 }
 
 impl Linear {
-    /// Packs `weights`, a row of numbers for each output; `bias` has a number for each of them, at least one.
+    /// Packs `weights`, a row of numbers for each output; `bias` has a number for each of them, at least one. There are at most
+    /// [`Self::MOST_INPUTS`].
     pub fn pack(instructions: Instructions, arithmetic: Arithmetic, weights: &[f32], bias: &[f32]) -> Self {
         let (outputs, inputs) = (bias.len(), weights.len() / bias.len());
-        assert_eq!(weights.len(), inputs * outputs);
+        assert!(weights.len() == inputs * outputs && inputs <= Self::MOST_INPUTS);
+        #[cfg(target_arch = "x86_64")]
+        assert!(!matches!(arithmetic, Arithmetic::Bf16(_)) || instructions == Instructions::Avx512);
         let group = match arithmetic {
             Arithmetic::F32 => 1,
             #[cfg(target_arch = "x86_64")]
             Arithmetic::Bf16(_) => 2,
-            Arithmetic::Int8 => instructions.tile().group,
+            Arithmetic::Int8 => arithmetic.tile(instructions).group,
         };
-        let (words, width) = (inputs.div_ceil(group), instructions.tile().width);
+        let (words, width) = (inputs.div_ceil(group), arithmetic.tile(instructions).width);
         let padded = outputs.next_multiple_of(width);
         let mut linear = Self {
             instructions,
@@ -110,15 +128,22 @@ impl Linear {
         panels.for_each(|((panel, (scales, sums)), weights)| {
             for (column, row) in weights.chunks_exact(inputs).enumerate() {
                 let words = panel[column..].iter_mut().step_by(width);
-                (scales[column], sums[column]) = pack_row(arithmetic, instructions.tile(), row, words);
+                (scales[column], sums[column]) = pack_row(arithmetic, arithmetic.tile(instructions), row, words);
             }
         });
         linear
     }
 
+    /// More products of bytes, each at most 255 · 127, could be too large for a sum of 32 bits.
+    pub const MOST_INPUTS: usize = 1 << 16;
+
     /// The least number of rows that [`Self::apply`] takes.
     pub fn least_rows(instructions: Instructions) -> usize {
-        instructions.tile().rows
+        instructions.tile::<false>().rows.max(instructions.tile::<true>().rows)
+    }
+
+    fn tile(&self) -> Tile {
+        self.arithmetic.tile(self.instructions)
     }
 
     /// From one row of the result to the next.
@@ -130,19 +155,19 @@ impl Linear {
     ///
     /// With `threads` above 1, so many parts of the outputs are computed at once, which changes no number.
     pub fn apply(&self, x: Rows<'_>, scratch: &mut Scratch, out: &mut [f32], threads: usize) {
-        assert!(x.count >= self.instructions.tile().rows && x.stride >= self.inputs);
-        assert!(x.numbers.len() >= (x.count - 1) * x.stride + self.inputs && out.len() >= x.count * self.stride());
+        assert!(x.count >= self.tile().rows && x.stride >= self.inputs);
+        assert!(x.reach(self.inputs) <= x.numbers.len() && out.len() / self.stride() >= x.count);
         let a = match self.arithmetic {
             Arithmetic::F32 => Operand { words: x.numbers.as_ptr().cast(), stride: x.stride, rows: x.count },
             _ => {
                 self.quantise(x, scratch);
-                let strip = self.instructions.tile().rows * self.words;
+                let strip = self.tile().rows * self.words;
                 Operand { words: scratch.strips.as_ptr(), stride: strip, rows: x.count }
             }
         };
         let scales = &scratch.scales;
         let weights = Weights { panels: &self.panels, bias: &self.bias, words: self.words };
-        let panels = self.stride() / self.instructions.tile().width;
+        let panels = self.stride() / self.tile().width;
         let out = Out(out.as_mut_ptr());
         let part = |panels: Range<usize>| {
             // SAFETY: the lengths were checked above, and a number is a word. `out` is borrowed as a whole, and no two parts
@@ -172,7 +197,7 @@ impl Linear {
 
     /// Writes the rows as small numbers, in strips.
     fn quantise(&self, x: Rows<'_>, scratch: &mut Scratch) {
-        let tile = self.instructions.tile().rows;
+        let tile = self.tile().rows;
         let Scratch { strips, row, scales } = scratch;
         strips.reserve(x.count.next_multiple_of(tile) * self.words);
         row.reserve(self.words);

@@ -27,12 +27,17 @@ pub(super) fn round(x: f32) -> i32 {
     ((x + NO_FRACTION) - NO_FRACTION) as i32
 }
 
+/// `1 / scale`; of a scale so small that this is no number, 0: then all integers are 0.
+fn inverse(scale: f32) -> f32 {
+    if scale >= f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 }
+}
+
 /// Writes one output's weights as integers, and returns their scale.
 pub(super) fn quantise_weights(row: &[f32], sums_in_16_bits: bool, integers: &mut [i32]) -> f32 {
     let largest = row.iter().fold(0.0f32, |most, x| most.max(x.abs()));
     let together: Vec<f32> = if sums_in_16_bits { row.chunks(8).map(most_together).collect() } else { Vec::new() };
     let scale = together.iter().fold(largest / 127.0, |scale, most| scale.max(most / 128.0));
-    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+    let inverse = inverse(scale);
     integers.iter_mut().zip(row).for_each(|(integer, x)| *integer = round(x * inverse));
     // Rounding adds a half to each at most.
     let full = integers.chunks_mut(8).zip(together).filter(|(_, most)| most * inverse > 126.0);
@@ -84,20 +89,28 @@ impl Kernel for QuantiseRow<'_> {
         let Self { row, words } = self;
         let (least, most) = range(machine, row);
         let scale = (most - least) / 255.0;
-        let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+        let grid = Grid { least, inverse: inverse(scale) };
         let lanes = machine.isa().f32().len();
         // The narrowest vector of integers takes this many numbers.
         let step = M::GROUP * lanes;
         let whole = row.len() / step * step;
         for (x, to) in row[..whole].chunks_exact(step).zip(words.chunks_exact_mut(lanes)) {
-            quantise_vector(machine, x, least, inverse, to);
+            quantise_vector(machine, x, grid, to);
         }
         let (rest, words) = (&row[whole..], &mut words[whole / M::GROUP..]);
         for (numbers, word) in rest.chunks(M::GROUP).zip(words) {
-            *word = quantise_word::<M>(numbers, least, inverse);
+            *word = quantise_word::<M>(numbers, grid);
         }
         Scale { scale, offset: if M::SIGNED { least + 128.0 * scale } else { least } }
     }
+}
+
+/// The integer of a number is how many steps it is above the least.
+#[derive(Clone, Copy)]
+struct Grid {
+    least: f32,
+    /// One over a step.
+    inverse: f32,
 }
 
 /// The least and the greatest number.
@@ -119,14 +132,14 @@ fn range<M: Machine>(machine: M, row: &[f32]) -> (f32, f32) {
 
 /// A vector of words, of [`Machine::GROUP`] vectors of numbers.
 #[inline(always)]
-fn quantise_vector<M: Machine>(machine: M, x: &[f32], least: f32, inverse: f32, to: &mut [i32]) {
+fn quantise_vector<M: Machine>(machine: M, x: &[f32], grid: Grid, to: &mut [i32]) {
     let (isa, lanes) = (machine.isa(), machine.isa().f32().len());
-    let low = isa.i32().narrow_saturate(integers(machine, x, least, inverse), integers(machine, &x[lanes..], least, inverse));
+    let low = isa.i32().narrow_saturate(integers(machine, x, grid), integers(machine, &x[lanes..], grid));
     let words: Integers<M> = if M::GROUP == 2 {
         low.reinterpret_cast()
     } else {
         let (third, fourth) = (&x[2 * lanes..], &x[3 * lanes..]);
-        let high = isa.i32().narrow_saturate(integers(machine, third, least, inverse), integers(machine, fourth, least, inverse));
+        let high = isa.i32().narrow_saturate(integers(machine, third, grid), integers(machine, fourth, grid));
         let bytes: Integers<M> = isa.i16().narrow_saturate(low, high).reinterpret_cast();
         if M::SIGNED { isa.i32().xor(bytes, isa.i32().splat(SIGNS)) } else { bytes }
     };
@@ -135,7 +148,7 @@ fn quantise_vector<M: Machine>(machine: M, x: &[f32], least: f32, inverse: f32, 
 
 /// The integers of a vector of numbers, from 0 to 255.
 #[inline(always)]
-fn integers<M: Machine>(machine: M, x: &[f32], least: f32, inverse: f32) -> Integers<M> {
+fn integers<M: Machine>(machine: M, x: &[f32], Grid { least, inverse }: Grid) -> Integers<M> {
     let ops = machine.isa().f32();
     ops.to_int_round(ops.mul(ops.sub(ops.load(x), ops.splat(least)), ops.splat(inverse)))
 }
@@ -145,7 +158,7 @@ const SIGNS: i32 = 0x8080_8080_u32 as i32;
 
 /// One word, by the same formula.
 #[inline(always)]
-fn quantise_word<M: Machine>(numbers: &[f32], least: f32, inverse: f32) -> i32 {
+fn quantise_word<M: Machine>(numbers: &[f32], Grid { least, inverse }: Grid) -> i32 {
     let bits = 32 / M::GROUP;
     let integer = |x: f32| round((x - least) * inverse) as u32;
     let word = numbers.iter().enumerate().fold(0, |word, (i, &x)| word | integer(x) << (i * bits)) as i32;

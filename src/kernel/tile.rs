@@ -52,7 +52,8 @@ impl<'a> Job<'a> {
     /// # Safety
     ///
     /// As long as the job lives, `a.words` must point to `a.rows` rows of `weights.words` words, at least as many rows as a tile
-    /// has, or to the strips that [`strips`] makes of them, and `out` to as many rows of `weights.bias.len()` numbers, in which no one else reads or writes the columns of `range`.
+    /// has, or to the strips that [`strips`] makes of them, and `out` to as many rows of `weights.bias.len()` numbers, in which no
+    /// one else reads or writes the columns of `range`.
     pub(super) unsafe fn new(a: Operand, weights: Weights<'a>, range: Range<usize>, out: Out) -> Self {
         Self { a, weights, range: (range.start, range.end), out }
     }
@@ -87,28 +88,35 @@ pub(super) unsafe fn tile<M: Machine, X: Multiply<M>, const MR: usize, const NV:
     let ops = machine.isa().i32();
     let lanes = ops.len();
     let mut sums = [[multiply.zero(machine); NV]; MR];
-    // From one row's word to the next row's, and to the row's next word.
     let (next_row, next_word) = if X::IN_STRIPS { (1, MR) } else { (stride, 1) };
+    let mut words = Words { first: a, next_row, next_word };
     let mut turns = panel.chunks_exact(2 * NV * lanes);
-    let mut at = a;
     for weights in &mut turns {
         let b = [ops.load_many(weights), ops.load_many(&weights[NV * lanes..])];
         // SAFETY: the caller vouches for `MR` rows of as many words as the panel has.
         unsafe {
-            turn((machine, multiply), &mut sums, (at, next_row, next_word), b);
-            at = at.add(2 * next_word);
+            turn((machine, multiply), &mut sums, words, b);
+            words.first = words.first.add(2 * next_word);
         }
     }
     if !turns.remainder().is_empty() {
         // An odd word goes with itself times nothing.
         let b = [ops.load_many(turns.remainder()), [ops.zero(); NV]];
-        // SAFETY: as above.
-        unsafe { turn((machine, multiply), &mut sums, (at, next_row, 0), b) };
+        // SAFETY: the caller vouches for this word too.
+        unsafe { turn((machine, multiply), &mut sums, Words { next_word: 0, ..words }, b) };
     }
     sums
 }
 
-/// Adds the products of two words of each row; `at` are the first row's first word, and how far the next row and word are.
+/// Two words of each row: the first row's first, and how far it is from there to the next row's, and to the row's next.
+#[derive(Clone, Copy)]
+struct Words {
+    first: *const i32,
+    next_row: usize,
+    next_word: usize,
+}
+
+/// Adds the products of two words of each row.
 ///
 /// # Safety
 ///
@@ -117,13 +125,13 @@ pub(super) unsafe fn tile<M: Machine, X: Multiply<M>, const MR: usize, const NV:
 unsafe fn turn<M: Machine, X: Multiply<M>, const MR: usize, const NV: usize>(
     (machine, multiply): (M, X),
     sums: &mut [[X::Sum; NV]; MR],
-    (at, next_row, next_word): (*const i32, usize, usize),
+    Words { first, next_row, next_word }: Words,
     b: [[Integers<M>; NV]; 2],
 ) {
     let ops = machine.isa().i32();
     for i in 0..MR {
         // SAFETY: the caller vouches for these words.
-        let x = unsafe { [ops.splat(*at.add(i * next_row)), ops.splat(*at.add(i * next_row + next_word))] };
+        let x = unsafe { [ops.splat(*first.add(i * next_row)), ops.splat(*first.add(i * next_row + next_word))] };
         for j in 0..NV {
             sums[i][j] = multiply.step(machine, sums[i][j], x, [b[0][j], b[1][j]]);
         }
@@ -237,6 +245,7 @@ pub(super) struct IntegerJob<'a>(pub(super) Job<'a>, pub(super) Integer<'a>);
 
 impl Kernel for IntegerJob<'_> {
     type Output = ();
+    const SUMS_INTEGERS: bool = true;
 
     #[inline(always)]
     fn run<M: Machine, const MR: usize, const NV: usize>(self, machine: M) {
