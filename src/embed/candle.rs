@@ -1,4 +1,4 @@
-//! Candle's own models: the path on GPUs, for what the packed encoder cannot run, and the oracle of its tests.
+//! Candle's own models: the path on GPUs and for what the packed encoder cannot run.
 
 use candle_core::{DType, Device, Module, Tensor};
 use candle_nn::VarBuilder;
@@ -159,7 +159,30 @@ fn batches<'a>(order: &'a [usize], sequences: &[&[u32]]) -> Vec<&'a [usize]> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::packed::Packed;
     use super::*;
+    use crate::kernel::{Arithmetic, Instructions};
+
+    #[test]
+    fn a_padded_batch_agrees_with_the_packed_encoder() {
+        for name in ["tiny-bert", "tiny-bert-cls", "tiny-roberta", "tiny-xlm-roberta"] {
+            let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+            let model = Model::from_directory(&directory, None, None).unwrap();
+            let long: Vec<u32> = (0..40).map(|i| 5 + i % 20).collect();
+            let sequences = [&long[..17], &long, &long[3..4], &long[2..9]];
+            let packed = Packed::load(&model, Instructions::best(), Arithmetic::F32).unwrap().encode(&sequences).unwrap();
+            let candle = Candle::load(&model, &Device::Cpu).unwrap();
+            let together = candle.encode_batch(&[1, 0, 3, 2], &sequences).unwrap();
+            // Only BERT's batches are masked, see `encode`.
+            let all = if name.starts_with("tiny-bert") { together } else { Vec::new() };
+            let alone = (0..4).flat_map(|i| candle.encode_batch(&[i], &sequences).unwrap());
+            for (i, vector) in all.into_iter().chain(alone) {
+                for (a, b) in vector.iter().zip(packed.row(RowId(i as u32))) {
+                    assert!((a - b).abs() < 2e-5, "{name}, sequence {i}: {a} {b}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn batches_keep_the_budget_and_lose_none() {

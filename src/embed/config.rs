@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::modules::{CONFIG, damaged, parse};
 use crate::error::{Error, Result};
+use crate::kernel::Linear;
 
 /// A transformer.
 #[derive(Debug, Clone)]
@@ -64,6 +65,13 @@ pub(super) fn read(model: &str, json: &[u8]) -> Result<Config> {
     };
     let hidden = size(&["hidden_size", "dim", "n_embd"])?;
     let heads = size(&["num_attention_heads", "n_heads", "n_head"])?;
+    let intermediate = size(&["intermediate_size", "hidden_dim", "n_inner"])?;
+    if architecture.is_packed() && hidden.max(intermediate) > Linear::MOST_INPUTS {
+        return Err(unsupported(
+            model,
+            format!("it has layers of {}; paperkin's encoder takes at most {}", hidden.max(intermediate), Linear::MOST_INPUTS),
+        ));
+    }
     if !hidden.is_multiple_of(heads) {
         return Err(damaged(model, format!("{CONFIG}: {hidden} dimensions in {heads} heads")));
     }
@@ -77,7 +85,7 @@ pub(super) fn read(model: &str, json: &[u8]) -> Result<Config> {
         hidden,
         heads,
         layers: size(&["num_hidden_layers", "n_layers", "n_layer"])?,
-        intermediate: size(&["intermediate_size", "hidden_dim", "n_inner"])?,
+        intermediate,
         vocabulary: size(&["vocab_size"])?,
         positions: positions.checked_sub(first_position).filter(|&n| n > 0).ok_or_else(|| damaged(model, format!("{CONFIG}: no positions")))?,
         epsilon: ["layer_norm_eps", "layer_norm_epsilon"].iter().find_map(|name| json[*name].as_f64()).unwrap_or(1e-12) as f32,

@@ -44,6 +44,8 @@ pub struct Embedder {
     space: Space,
     tokenizer: Tokenizer,
     encoder: Encoder,
+    /// Token ids are below it.
+    vocabulary: u32,
     prompts: modules::Prompts,
     lower_case: bool,
 }
@@ -74,8 +76,9 @@ impl Embedder {
         };
         space.device = candle::device_name(&device).to_owned();
         let tokenizer = model.tokenizer()?;
+        let vocabulary = model.config().vocabulary as u32;
         let modules::Modules { prompts, lower_case, .. } = model.into_modules();
-        Ok(Self { space, tokenizer, encoder, prompts, lower_case })
+        Ok(Self { space, tokenizer, encoder, vocabulary, prompts, lower_case })
     }
 
     /// The space of the vectors that it makes.
@@ -87,16 +90,26 @@ impl Embedder {
     ///
     /// # Errors
     ///
-    /// [`Error::Encoder`] if the device fails.
+    /// [`Error::Encoder`] if the device fails, [`Error::ModelDamaged`] if the tokenizer or the numbers make no sense.
     pub fn embed(&self, texts: &[&str], role: Role) -> Result<Vectors> {
         let encodings = self.tokenize(texts, role)?;
         let sequences: Vec<&[u32]> = encodings.iter().map(Encoding::get_ids).collect();
+        let wrong = |what: String| modules::damaged(&self.space.name(), what);
+        if sequences.iter().any(|ids| ids.is_empty()) {
+            return Err(wrong("its tokenizer makes no token of a text".to_owned()));
+        }
+        if let Some(id) = sequences.iter().copied().flatten().find(|&&id| id >= self.vocabulary) {
+            return Err(wrong(format!("its tokenizer has a token {id}, the model has {}", self.vocabulary)));
+        }
         let mut vectors = match &self.encoder {
             Encoder::Packed(encoder) => encoder.encode(&sequences)?,
             Encoder::Candle(encoder) => encoder.encode(&sequences)?,
         };
         for row in 0..vectors.len() {
             normalise(vectors.row_mut(RowId(row as u32)));
+        }
+        if !vectors.as_slice().iter().all(|x| x.is_finite()) {
+            return Err(wrong("its weights give numbers that are not finite".to_owned()));
         }
         Ok(vectors)
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use tokenizers::{Tokenizer, TruncationParams};
+use tokenizers::{PostProcessor, Tokenizer, TruncationParams};
 
 use super::compute::CANDLE;
 use super::config::{self, Config};
@@ -165,13 +165,13 @@ impl Model {
 
     /// What a person should know before it runs, in a line.
     pub fn note(&self, compute: &Compute) -> Option<String> {
-        let precision = compute.precision;
-        let (resolved, _) = precision.resolve(compute.instructions());
+        let (precision, instructions) = (compute.precision, compute.instructions());
         if !self.is_packed() {
             let kind = format!("{:?}", self.config.architecture);
-            return Some(format!("{} is a {kind}, which Candle runs, in f32: slower than paperkin's own encoder", self.space.name()));
+            return Some(format!("{} is a {kind}, which Candle runs, in f32, and not paperkin's own, faster encoder", self.space.name()));
         }
-        (precision == Precision::Fast && resolved != precision).then(|| "this processor has no bf16: fast is computed as exact, in f32".to_owned())
+        let is_missing = precision == Precision::Fast && precision.resolve(instructions).0 != precision;
+        is_missing.then(|| format!("there is no bf16 with this processor's {}: fast is computed as exact, in f32", instructions.name()))
     }
 
     pub(super) fn into_modules(self) -> Modules {
@@ -183,6 +183,10 @@ impl Model {
         let wrong = |what: String| damaged(&self.space.name(), format!("{TOKENIZER}: {what}"));
         let mut tokenizer = Tokenizer::from_bytes(&self.tokenizer).map_err(|e| wrong(e.to_string()))?;
         let truncation = TruncationParams { max_length: self.space.max_tokens, ..TruncationParams::default() };
+        let added = tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
+        if self.space.max_tokens <= added {
+            return Err(wrong(format!("it adds {added} tokens to each text, and the model takes {} in all", self.space.max_tokens)));
+        }
         tokenizer.with_truncation(Some(truncation)).map_err(|e| wrong(e.to_string()))?;
         tokenizer.with_padding(None);
         let ids = tokenizer.get_vocab_size(true);

@@ -69,6 +69,16 @@ struct Room {
     attention: Attention,
 }
 
+/// The sizes of a micro-batch's rows.
+#[derive(Clone, Copy)]
+struct Extent {
+    rows: usize,
+    /// From one row to the next.
+    stride: usize,
+    /// Threads that share each product.
+    threads: usize,
+}
+
 impl Packed {
     pub(super) fn load(model: &Model, instructions: Instructions, arithmetic: Arithmetic) -> Result<Self> {
         let config = model.config();
@@ -134,10 +144,11 @@ impl Packed {
         let count: usize = batch.iter().map(|ids| ids.len()).sum();
         let rows = count.max(Linear::least_rows(self.instructions));
         let stride = self.layers.first().map_or(self.dim(), |layer| layer.attended.stride());
-        self.embed(batch, room, rows, stride);
+        let extent = Extent { rows, stride, threads };
+        self.embed(batch, room, extent);
         for layer in &self.layers {
-            layer.attend(self, batch, room, (rows, stride, threads));
-            layer.feed_forward(self, room, (rows, stride, threads));
+            layer.attend(self, batch, room, extent);
+            layer.feed_forward(self, room, extent);
         }
         let mut vectors = Vec::with_capacity(batch.len() * self.dim());
         let mut first = 0;
@@ -150,7 +161,7 @@ impl Packed {
     }
 
     /// `LayerNorm(word + position)` of each token.
-    fn embed(&self, batch: &[&[u32]], room: &mut Room, rows: usize, stride: usize) {
+    fn embed(&self, batch: &[&[u32]], room: &mut Room, Extent { rows, stride, .. }: Extent) {
         let dim = self.dim();
         room.x.reserve(rows * stride);
         room.context.reserve(rows * stride);
@@ -169,7 +180,7 @@ const WORDS: &str = "embeddings.word_embeddings.weight";
 
 impl Layer {
     /// `x = LayerNorm(x + attention(x) W + b)`, but for the product, which [`Self::feed_forward`] does in blocks.
-    fn attend(&self, model: &Packed, batch: &[&[u32]], room: &mut Room, (rows, stride, threads): (usize, usize, usize)) {
+    fn attend(&self, model: &Packed, batch: &[&[u32]], room: &mut Room, Extent { rows, stride, threads }: Extent) {
         let Room { x, qkv, context, scratch, attention, .. } = room;
         let qkv_stride = self.qkv.stride();
         qkv.reserve(rows * qkv_stride);
@@ -183,7 +194,7 @@ impl Layer {
     }
 
     /// The rest of the layer, a block of rows at a time.
-    fn feed_forward(&self, model: &Packed, room: &mut Room, (rows, stride, threads): (usize, usize, usize)) {
+    fn feed_forward(&self, model: &Packed, room: &mut Room, Extent { rows, stride, threads }: Extent) {
         let Room { x, context, wide, narrow, scratch, .. } = room;
         let blocks = (rows / BLOCK).max(1);
         let start = |block: usize| block * rows / blocks;

@@ -1,10 +1,7 @@
 //! From the vectors of a text's tokens to the one of the text.
 
-use serde::{Deserialize, Serialize};
-
 /// How the token vectors become one; sentence-transformers' names. Only the text's own tokens count, never padding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pooling {
     /// Their mean.
     Mean,

@@ -29,7 +29,9 @@ impl<'a> Weights<'a> {
     /// Reads the file's head. `probe` is the name of a tensor that the model must have.
     pub(super) fn read(model: &'a str, bytes: &'a [u8], probe: &str) -> Result<Self> {
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| damaged(model, format!("{WEIGHTS}: {e}")))?;
-        let named = tensors.names().into_iter().find_map(|name| name.strip_suffix(probe).map(str::to_owned));
+        // Of several the shortest, and not the one that a hash happens to give first.
+        let named = tensors.names().into_iter().filter_map(|name| name.strip_suffix(probe).map(str::to_owned));
+        let named = named.min_by_key(|prefix| (prefix.len(), prefix.clone()));
         let prefix = named.ok_or_else(|| damaged(model, format!("{WEIGHTS} has no {probe}")))?;
         Ok(Self { model, tensors, prefix })
     }
@@ -52,8 +54,14 @@ impl<'a> Weights<'a> {
         let (dtype, bytes) = (view.dtype(), view.data());
         let mut numbers = vec![0.0; bytes.len() / size(dtype)];
         let parts = bytes.par_chunks(STEP * size(dtype)).zip(numbers.par_chunks_mut(STEP));
-        parts.for_each(|(bytes, numbers)| convert(dtype, bytes, numbers));
-        Ok(numbers)
+        let are_finite = parts.map(|(bytes, numbers)| {
+            convert(dtype, bytes, numbers);
+            numbers.iter().all(|x| x.is_finite())
+        });
+        match are_finite.reduce(|| true, |a, b| a && b) {
+            true => Ok(numbers),
+            false => Err(damaged(self.model, format!("{WEIGHTS}: {name} has a number that is not finite"))),
+        }
     }
 
     /// A table of `shape[1]` numbers a row. `whole` is the file, which is shared where it is in the binary.

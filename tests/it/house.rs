@@ -114,9 +114,12 @@ fn every_unsafe_block_says_why_it_is_sound() {
         let lines: Vec<&str> = source.text.lines().collect();
         let is_unsafe = |line: &str| line.contains("unsafe {") || line.contains("unsafe impl") || line.contains("unsafe fn");
         for (at, line) in lines.iter().enumerate().filter(|(_, line)| is_unsafe(line)) {
-            // The reason stands right above the block, or above the line before, of a pair that has one reason.
-            let above = lines[at.saturating_sub(8)..at].join(" ");
-            if !above.contains("// SAFETY: ") && !above.contains("/// # Safety") {
+            // The reason stands right above, but for attributes and the line before, of a pair that has one reason.
+            let is_reason = |line: &&&str| line.trim_start().starts_with("//");
+            let between = lines[..at].iter().rev().take_while(|line| !is_reason(line)).count();
+            let above: Vec<&str> = lines[..at - between].iter().rev().take_while(is_reason).copied().collect();
+            let above = above.join(" ");
+            if between > 2 || !(above.contains("// SAFETY: ") || above.contains("/// # Safety")) {
                 wrong.push(format!("{}:{}: {}", source.path.display(), at + 1, line.trim()));
             }
         }

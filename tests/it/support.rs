@@ -120,3 +120,17 @@ pub(crate) fn records(path: &Path) -> Vec<Value> {
 pub(crate) fn vector(record: &Value) -> Vec<f32> {
     record["vector"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
 }
+
+/// Copies the tiny BERT into a directory.
+pub(crate) fn copy_model(to: &Path) {
+    let from = repository("tests/fixtures/tiny-bert");
+    for entry in walkdir::WalkDir::new(&from) {
+        let entry = entry.unwrap();
+        let target = to.join(entry.path().strip_prefix(&from).unwrap());
+        if entry.file_type().is_dir() {
+            std::fs::create_dir_all(target).unwrap();
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
