@@ -22,6 +22,7 @@ mod reader;
 mod writer;
 
 use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -33,7 +34,7 @@ use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::source::{self, Failure};
 use crate::vector::{Space, Vectors};
-use in_flight::{InFlight, join};
+use in_flight::InFlight;
 use writer::Writer;
 
 /// Records a transaction, at most. More would make a kill lose more and an interruption wait longer, fewer would sync more often.
@@ -109,7 +110,7 @@ pub struct Report {
 /// How far an addition is.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress {
-    /// Records committed.
+    /// Records that were read, and then committed or found to be no papers.
     pub read: u64,
     /// Texts embedded.
     pub embedded: u64,
@@ -168,7 +169,8 @@ impl LazyEmbedder {
 
 /// Adds every paper of the inputs to the library.
 ///
-/// An input that cannot be read is reported, and the others go on. `progress` is called after every chunk, and may break.
+/// An input that cannot be read is reported, and the others go on. `progress` is called after every chunk, and while an input
+/// keeps everyone waiting, and may break.
 ///
 /// # Errors
 ///
@@ -182,13 +184,14 @@ pub fn add(
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Report> {
     library.require_space(embedder.space())?;
-    thread::scope(|scope| {
-        let (sender, groups) = mpsc::sync_channel(GROUPS_AHEAD);
-        let reader = scope.spawn(|| reader::read(inputs, &options.source, sender));
-        let became = Writer::new(library, embedder, options, progress, scope).write(groups)?;
-        let Report { papers, new, merged, updated, unchanged, embedded, without_abstract, .. } = became;
-        Ok(Report { papers, new, merged, updated, unchanged, embedded, without_abstract, ..join(reader)? })
-    })
+    let (sender, groups) = mpsc::sync_channel(GROUPS_AHEAD);
+    let source = options.source.clone();
+    // Not of the scope: what ends the run here does not wait for an input from which nothing comes.
+    let reader = thread::spawn(move || reader::read(inputs, &source, sender));
+    let became = thread::scope(|scope| Writer::new(library, embedder, options, progress, scope).write(groups))?;
+    let Report { papers, new, merged, updated, unchanged, embedded, without_abstract, .. } = became;
+    let read = reader.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+    Ok(Report { papers, new, merged, updated, unchanged, embedded, without_abstract, ..read })
 }
 
 /// Embeds every paper of the library with the model of `embedder`, beside the old vectors, and swaps when all are done.

@@ -129,13 +129,10 @@ impl Reader<'_> {
     }
 
     fn take(&mut self, record: Record) -> Result<()> {
-        if self.open.records.len() >= CHUNK || self.bytes >= GROUP_BYTES {
-            self.send()?;
-        }
         self.report.read += 1;
         self.bytes += bytes(&record.paper);
         self.open.records.push(record);
-        Ok(())
+        if self.open.records.len() >= CHUNK || self.bytes >= GROUP_BYTES { self.send() } else { Ok(()) }
     }
 
     /// Waits for a place in the channel. If the other end is gone the run has ended, and its end knows why.

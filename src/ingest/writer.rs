@@ -9,8 +9,9 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::thread::Scope;
+use std::time::Duration;
 
 use super::in_flight::InFlight;
 use super::reader::Group;
@@ -18,6 +19,9 @@ use super::{Embed, LazyEmbedder, Options, Progress, Report, embed};
 use crate::error::{Error, Result};
 use crate::library::{Library, Outcome, PaperRow, Plan, Record, Tie, by_hash};
 use crate::paper::TextHash;
+
+/// How often whoever may break the run is asked while an input gives nothing.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Vectors by the hash of their text, as a commit wants them.
 type VectorsByHash = HashMap<TextHash, Vec<f32>>;
@@ -59,7 +63,9 @@ pub(super) struct Writer<'a, 'scope, 'env> {
     /// The ties of all records that are not committed.
     ties: HashMap<Tie, Met>,
     /// The papers that this run has touched.
-    seen: Rows,
+    seen: RowSet,
+    /// Records read until the last one that is committed.
+    read: u64,
     /// What became of the records.
     report: Report,
 }
@@ -73,11 +79,11 @@ impl<'a, 'scope, 'env> Writer<'a, 'scope, 'env> {
         scope: &'scope Scope<'scope, 'env>,
     ) -> Self {
         let (open, in_flight, ties) = (Chunk::default(), InFlight::new(scope), HashMap::new());
-        Self { library, model, options, progress, open, in_flight, ties, seen: Rows::default(), report: Report::default() }
+        Self { library, model, options, progress, open, in_flight, ties, seen: RowSet::default(), read: 0, report: Report::default() }
     }
 
-    /// Adds all that is read, and says what became of it. The channel's end goes with this call: a reader that waits for a
-    /// place in it when something fails here goes on, and ends.
+    /// Adds all that is read, and says what became of it. The channel's end goes with this call, so that a reader ends too when
+    /// something fails here.
     pub(super) fn write(mut self, groups: Receiver<Group>) -> Result<Report> {
         while let Some(group) = self.next(&groups)? {
             let mut behind = group.records.len() as u64;
@@ -101,8 +107,13 @@ impl<'a, 'scope, 'env> Writer<'a, 'scope, 'env> {
                 Err(TryRecvError::Disconnected) => return Ok(None),
                 Err(TryRecvError::Empty) => {}
             }
-            if !self.commit_oldest()? {
-                return Ok(groups.recv().ok());
+            if self.commit_oldest()? {
+                continue;
+            }
+            match groups.recv_timeout(PATIENCE) {
+                Ok(group) => return Ok(Some(group)),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => self.report_progress()?,
             }
         }
     }
@@ -185,8 +196,13 @@ impl<'a, 'scope, 'env> Writer<'a, 'scope, 'env> {
             }
         }
         self.ties.retain(|_, met| met.chunk != chunk.number);
-        let progress = Progress { read: chunk.read, embedded: self.report.embedded };
-        if (self.progress)(progress).is_break() { Err(Error::Interrupted) } else { Ok(true) }
+        self.read = chunk.read;
+        self.report_progress().map(|()| true)
+    }
+
+    fn report_progress(&mut self) -> Result<()> {
+        let progress = Progress { read: self.read, embedded: self.report.embedded };
+        if (self.progress)(progress).is_break() { Err(Error::Interrupted) } else { Ok(()) }
     }
 
     fn count(&mut self, record: &Record, row: PaperRow, outcome: Outcome) {
@@ -206,9 +222,9 @@ impl<'a, 'scope, 'env> Writer<'a, 'scope, 'env> {
 
 /// A set of rows, a bit each: a run may touch millions.
 #[derive(Default)]
-struct Rows(HashMap<i64, u64>);
+struct RowSet(HashMap<i64, u64>);
 
-impl Rows {
+impl RowSet {
     /// True if it was not there.
     fn insert(&mut self, row: PaperRow) -> bool {
         let word = self.0.entry(row.0 >> 6).or_default();
@@ -225,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_row_is_new_once() {
-        let mut rows = Rows::default();
+        let mut rows = RowSet::default();
         let inserted: Vec<bool> = [1, 63, 64, 1, 64, i64::MAX, 63].into_iter().map(|row| rows.insert(PaperRow(row))).collect();
         assert_eq!(inserted, [true, true, true, false, false, true, false]);
     }

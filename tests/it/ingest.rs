@@ -18,7 +18,7 @@ use paperkin::{Error, Result};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-use crate::support::{papers, repository};
+use crate::support::{copy_model, papers, repository};
 
 const GO_ON: ControlFlow<()> = ControlFlow::Continue(());
 
@@ -257,7 +257,7 @@ fn an_endless_input_is_read_no_further_than_it_is_added() {
 #[test]
 fn an_input_that_pauses_keeps_no_chunk_waiting() {
     let (committed, wait) = mpsc::channel();
-    let first = papers(CHUNK + 1);
+    let first = papers(CHUNK);
     let pause = Pause { wait, rest: b"{\"title\": \"The last one\"}\n".to_vec() };
     let mut library = Library::in_memory().unwrap();
     // The first bytes are looked at before anything is read: 256 KiB of spaces stand for a long beginning.
@@ -267,7 +267,22 @@ fn an_input_that_pauses_keeps_no_chunk_waiting() {
         let _ = committed.send(progress.read);
         GO_ON
     });
-    assert_eq!(report.unwrap().new, CHUNK as u64 + 2);
+    assert_eq!(report.unwrap().new, CHUNK as u64 + 1);
+}
+
+#[test]
+fn an_input_from_which_nothing_comes_keeps_no_interruption_waiting() {
+    // Kept to the end of the test: until then the reader hears nothing.
+    let (_keep, wait) = mpsc::channel();
+    let silent = Pause { wait, rest: b"{}".to_vec() };
+    let beginning = papers(3) + &" ".repeat(300 << 10) + "\n";
+    let mut library = Library::in_memory().unwrap();
+    let mut asked = 0;
+    let ended = add_inputs(&mut library, vec![stream(std::io::Cursor::new(beginning).chain(silent))], &mut |_| {
+        asked += 1;
+        if asked > 1 { ControlFlow::Break(()) } else { GO_ON }
+    });
+    assert!(matches!(ended, Err(Error::Interrupted)), "{ended:?}");
 }
 
 struct Pause {
@@ -347,14 +362,7 @@ fn a_commit_that_fails_ends_the_run_and_keeps_the_chunks_before() {
 #[test]
 fn the_model_is_loaded_for_the_first_text_and_its_failure_keeps_what_is_before() {
     let directory = tempfile::tempdir().unwrap();
-    for file in walkdir::WalkDir::new(repository("tests/fixtures/tiny-bert")).into_iter().map(|file| file.unwrap().into_path()) {
-        let copy = directory.path().join(file.strip_prefix(repository("tests/fixtures/tiny-bert")).unwrap());
-        if file.is_dir() {
-            std::fs::create_dir_all(copy).unwrap();
-        } else {
-            std::fs::copy(file, copy).unwrap();
-        }
-    }
+    copy_model(directory.path());
     std::fs::write(directory.path().join("model.safetensors"), "no weights").unwrap();
     let titles: String = (0..100).map(|i| line("", &format!("Title {i}"), "")).collect();
     let mut library = Library::in_memory().unwrap();
