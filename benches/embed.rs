@@ -1,7 +1,7 @@
 //! How fast the encoder is, and its parts.
 //!
 //! ```text
-//! cargo bench --bench embed                    the products and the functions beside those of rten-gemm and gemm, then whole texts
+//! cargo bench --bench embed                    the products beside those of rten-gemm and gemm, and GELU
 //! … embed worker exact|fast|turbo|candle FILE  a contestant of benches/peers/embed.py
 //! … embed peak                                 what the processor can do at most
 //! ```

@@ -49,6 +49,8 @@ pub struct Status {
     pub bytes: u64,
     pub generation: u64,
     pub space: Option<Space>,
+    /// How its vectors were computed, one after the other.
+    pub precisions: Vec<String>,
 }
 
 const COLUMNS: &str = "p.row, p.title, p.abstract, p.authors, p.authors_count, p.categories, p.published, p.updated, p.day, p.upvotes, \
@@ -167,6 +169,10 @@ impl Library {
             Ok(text.as_deref().and_then(parse_date))
         };
         let size = |name: &str| self.directory().and_then(|d| std::fs::metadata(d.join(name)).ok()).map_or(0, |m| m.len());
+        let mut stamps = self.connection.prepare("SELECT stamp FROM spaces WHERE space IN (SELECT space FROM vectors) ORDER BY space")?;
+        let stamps = stamps.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+        let mut precisions: Vec<String> = stamps.iter().filter_map(|stamp| Some(serde_json::from_str::<Space>(stamp).ok()?.precision)).collect();
+        precisions.dedup();
         Ok(Status {
             library: self.directory().map(std::path::Path::to_path_buf),
             papers: self.len()?,
@@ -179,6 +185,7 @@ impl Library {
             bytes: size(DATABASE) + size("library.db-wal"),
             generation: self.count("SELECT value FROM meta WHERE key = 'generation'")?,
             space: self.space()?,
+            precisions,
         })
     }
 

@@ -51,7 +51,9 @@ pub fn status_text(status: &Status) -> String {
         ("model", space.map(|space| space.name()).unwrap_or_default()),
         (
             "vectors of",
-            space.map(|s| format!("{} numbers, {} pooling, at most {} tokens, {}", s.dim, s.pooling, s.max_tokens, s.precision)).unwrap_or_default(),
+            space
+                .map(|s| format!("{} numbers, {} pooling, at most {} tokens, {}", s.dim, s.pooling, s.max_tokens, status.precisions.join(" and ")))
+                .unwrap_or_default(),
         ),
         ("search", "exact".to_owned()),
         ("size", format!("{:.1} MB", status.bytes as f64 / 1e6)),

@@ -187,6 +187,27 @@ fn a_model_that_is_not_here_is_one_sentence_and_exit_4() {
 }
 
 #[test]
+fn precisions_may_be_mixed_and_made_one_again() {
+    let kin = Kin::new();
+    let all = papers(40);
+    let half: String = all.lines().take(20).map(|line| line.to_owned() + "\n").collect();
+    let (half, all) = (kin.write("half.jsonl", half), kin.write("all.jsonl", all));
+    let computed = |kin: &Kin| kin.json(&["status", "--json"])["precisions"].clone();
+    assert_eq!(kin.run(&["add", half.to_str().unwrap(), "--precision", "exact"]).code, 0);
+    assert_eq!(computed(&kin), serde_json::json!(["exact"]));
+    let portable = kin.command(&["add", all.to_str().unwrap(), "--precision", "turbo"]).env("PAPERKIN_INSTRUCTIONS", "portable").output().unwrap();
+    assert!(portable.status.success(), "{portable:?}");
+    assert_eq!(computed(&kin), serde_json::json!(["exact", "turbo"]));
+    assert!(kin.run(&["status"]).out.contains("exact and turbo"));
+    assert_eq!(kin.json(&["similar", "2001.00003", "-n", "39", "--json"]).as_array().unwrap().len(), 39);
+    assert_eq!(kin.run(&["reindex", "--precision", "exact"]).code, 0);
+    assert_eq!(computed(&kin), serde_json::json!(["exact"]));
+    let wrong = kin.command(&["status"]).env("PAPERKIN_INSTRUCTIONS", "sse9").output().unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("avx512, avx2, neon, portable"), "{wrong:?}");
+}
+
+#[test]
 fn wrong_devices_precisions_and_formats_are_named() {
     let kin = library(2);
     let cases = [

@@ -26,7 +26,7 @@ pub(crate) struct Global {
     /// Where to compute: auto, cpu, cuda or metal
     #[arg(long, global = true, value_name = "DEVICE", env = "PAPERKIN_DEVICE", hide_env_values = true)]
     pub device: Option<String>,
-    /// How to compute: exact (f32), fast (bf16), turbo (int8) or auto, the fastest that ranks as exact does
+    /// How to compute: exact (f32), fast (bf16), turbo (int8), or auto, which is turbo: on the built-in model it ranks as exact does
     #[arg(long, global = true, value_name = "PRECISION", env = "PAPERKIN_PRECISION", hide_env_values = true)]
     pub precision: Option<String>,
     /// Never open a connection
