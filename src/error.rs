@@ -50,6 +50,9 @@ pub enum Error {
     #[error("the library is damaged: {what}")]
     LibraryDamaged { what: String },
 
+    #[error("the index is damaged: {what}")]
+    IndexDamaged { what: String },
+
     #[error("the library's vectors were made by {library}, not by {asked} ({difference})")]
     OtherModel { library: String, asked: String, difference: String },
 
@@ -117,6 +120,7 @@ impl Error {
             Self::NotALibrary { .. } => "give the directory of a library with --library",
             Self::LibraryFormat { found, expected, .. } if found > expected => "a newer paperkin made it; use that one",
             Self::LibraryDamaged { .. } => "`paperkin verify` tells all that is wrong",
+            Self::IndexDamaged { .. } => "it can be deleted: the papers and their vectors are in library.db",
             Self::OtherModel { .. } => {
                 "`paperkin reindex` with the model that you want embeds the library anew; or give the library's own model with --model"
             }
@@ -159,6 +163,7 @@ impl Error {
             Self::NotALibrary { .. } => "not_a_library",
             Self::LibraryFormat { .. } => "library_format",
             Self::LibraryDamaged { .. } => "library_damaged",
+            Self::IndexDamaged { .. } => "index_damaged",
             Self::OtherModel { .. } => "other_model",
             Self::ModelNotFound { .. } => "model_not_found",
             Self::ModelUnsupported { .. } => "model_unsupported",

@@ -12,12 +12,12 @@
 //! | [`paper`] | `Paper`, `PaperId`, dates, the normal form of a title, what is embedded | – |
 //! | [`vector`] | `Vectors` (row-major matrix), `RowId`, `Space` (what made a vector) | – |
 //! | [`error`] | one `Error`, with a hint and an exit class | – |
-//! | [`kernel`] | the processor's instructions: products, attention, all `unsafe` | error |
+//! | [`kernel`] | the processor's instructions: products, attention, mapped bytes, all `unsafe` | error |
 //! | [`source`] | bytes → papers: detection, one file per format, text cleaning | paper, error |
 //! | [`remote`] | polite HTTP: a model from the hub into the hub's cache | error |
 //! | [`embed`] | texts → vectors: model directory, tokens, the packed encoder, Candle's own models, pooling | vector, kernel, error |
-//! | [`index`] | vectors → nearest rows | vector |
-//! | [`library`] | the store; the only room that names its files | paper, vector, error |
+//! | [`index`] | vectors → nearest rows: codes, the exact scan, the graph, its file | vector, kernel, error |
+//! | [`library`] | the store; the only room that names its files | paper, vector, index, error |
 //! | [`ingest`] | source → embedder → library; progress by callback | paper, vector, source, embed, library, error |
 //! | [`recommend`] | queries, their answers and the reasons for them | paper, vector, embed, index, library, error |
 //! | [`render`] | values in, text out: table, JSON, CSV, Markdown, BibTeX, HTML | paper, vector, error, library, ingest, recommend |

@@ -1,72 +1,331 @@
-//! Vectors to nearest rows.
+//! Vectors to nearest rows: an exact scan over codes, and a graph for where there are too many rows for that.
 //!
-//! Every row is compared: up to tens of thousands of papers that is fast enough, and it loses nothing. Vectors have
-//! length 1, so that the inner product is the cosine. A row is a number here, never a paper or a path.
+//! ```text
+//! vectors ─▶ codes (a byte a number) ─ scan, every row ────▶ candidates ─ as f16 ─▶ nearest rows
+//!                                    └ graph, a walk ──────▶
+//! ```
+//!
+//! The naive search multiplies the query with every vector. Codes are a quarter of the bytes, which is what a scan waits
+//! for; how far a code's cosine may be off is known, so that the rows that could be among the nearest are few, and the
+//! scan loses none. Vectors have length 1, so that the inner product is the cosine. A row is a number here, with a label
+//! that the caller gave it; never a paper or a path.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `codes` | vectors as bytes |
+//! | `scan` | every row; the neighbours of every row |
+//! | `graph` | the walk |
+//! | `build`, `link` | the graph, by `hnsw_rs`; mending it and adding to it |
+//! | `image` | all of it as the bytes of a file, searched in place |
+//! | `rank` | the order of answers |
 
-use rayon::prelude::*;
+mod build;
+mod codes;
+mod graph;
+mod image;
+mod link;
+mod rank;
+mod scan;
 
+use std::fs::File;
+use std::io::Write;
+use std::sync::Mutex;
+
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+
+use crate::error::{Error, Result};
+use crate::kernel::{Instructions, Mapped};
 use crate::vector::{RowId, Vectors, dot};
+use codes::{Code, Shape};
+use graph::{Graph, Level, Room};
+use image::{Header, Image, Section, damaged};
+use link::{Coded, Links};
+use rank::{Rank, keep_best};
 
-/// A row and its cosine to the query.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Neighbour {
-    /// Which row.
-    pub row: RowId,
-    /// From -1 to 1.
-    pub cosine: f32,
+pub use build::Build;
+pub use rank::Neighbour;
+
+/// Vectors ready to be searched.
+pub struct Index {
+    image: Image,
+    instructions: Instructions,
+    /// What searches need while they search.
+    rooms: Mutex<Vec<Room>>,
 }
 
-/// The `k` rows nearest to `query` among those that `keep` lets through, the nearest first.
-///
-/// Of equal cosines the lower row comes first, so that the answer does not depend on the order of work.
-///
-/// ```
-/// use paperkin::{index::nearest, vector::{RowId, Vectors}};
-/// let rows = Vectors::from_rows(2, vec![1.0, 0.0, 0.0, 1.0, 0.6, 0.8]);
-/// let hits = nearest(&rows, &[0.0, 1.0], 2, |row| row != RowId(1));
-/// assert_eq!(hits.iter().map(|hit| hit.row).collect::<Vec<_>>(), [RowId(2), RowId(0)]);
-/// ```
-pub fn nearest(vectors: &Vectors, query: &[f32], k: usize, keep: impl Fn(RowId) -> bool + Sync) -> Vec<Neighbour> {
-    const BLOCK: usize = 4096;
-    let scan = |(block, rows): (usize, &[f32])| {
-        let first = block * BLOCK;
-        let cosines = rows.chunks_exact(vectors.dim()).enumerate().map(|(i, row)| (RowId((first + i) as u32), row));
-        let mut best: Vec<Neighbour> =
-            cosines.filter(|(row, _)| keep(*row)).map(|(row, vector)| Neighbour { row, cosine: dot(vector, query) }).collect();
-        keep_best(&mut best, k);
-        best
-    };
-    let blocks = vectors.as_slice().par_chunks(BLOCK * vectors.dim()).enumerate();
-    let mut best: Vec<Neighbour> = blocks.flat_map_iter(scan).collect();
-    keep_best(&mut best, k);
-    best
+/// How to look for the nearest rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Search {
+    /// In the graph if there is one and the filter leaves enough, else exactly.
+    #[default]
+    Auto,
+    /// Compare every row.
+    Exact,
+    /// Walk the graph and keep so many candidates (ef); more find more.
+    Graph(usize),
 }
 
-/// Sorts by cosine and keeps the first `k`. A cosine that is no number comes last.
-fn keep_best(hits: &mut Vec<Neighbour>, k: usize) {
-    let nearer = |a: &Neighbour, b: &Neighbour| {
-        let number = |x: f32| if x.is_nan() { f32::NEG_INFINITY } else { x };
-        number(b.cosine).total_cmp(&number(a.cosine)).then(a.row.cmp(&b.row))
-    };
-    if hits.len() > k && k > 0 {
-        hits.select_nth_unstable_by(k - 1, nearer);
+/// What an index is built from.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// Each of length 1.
+    pub vectors: &'a Vectors,
+    /// A number for each vector, above 0, none of them twice.
+    pub labels: &'a [i64],
+    /// What the caller will know the rows' state by.
+    pub generation: u64,
+}
+
+/// Candidates of a walk, unless the caller says.
+const EF: usize = 96;
+
+impl Index {
+    /// Builds an index, with a graph if `graph` says how.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] if there are more rows than an index can number.
+    pub fn build(source: Source<'_>, graph: Option<Build>) -> Result<Self> {
+        let Source { vectors, labels, generation } = source;
+        assert_eq!(vectors.len(), labels.len());
+        if vectors.len() > i32::MAX as usize {
+            return Err(Error::usage(format!("an index of {} rows; it has at most {}", vectors.len(), i32::MAX)));
+        }
+        let (shape, instructions) = (Shape { dim: vectors.dim() }, Instructions::best());
+        let mut codes = Vec::with_capacity(vectors.len() * shape.stride());
+        let mut halves = Vec::with_capacity(vectors.len() * shape.dim.div_ceil(2));
+        for row in vectors.rows() {
+            let half: Vec<f16> = row.iter().map(|&x| f16::from_f32(x)).collect();
+            codes.extend(Code::new(shape, &half.iter().map(|x| x.to_f32()).collect::<Vec<_>>()).row);
+            halves.extend(half.chunks(2).map(|pair| i32::from(pair[0].to_bits()) | i32::from(pair.get(1).map_or(0, |x| x.to_bits())) << 16));
+        }
+        let links = match graph {
+            Some(how) if !labels.is_empty() => Some(build::build(Coded { shape, codes: &codes, instructions }, how)?),
+            _ => None,
+        };
+        let header = Header {
+            generation,
+            rows: labels.len(),
+            dim: shape.dim,
+            m: links.as_ref().map_or(0, |links| links.m),
+            ef_construction: graph.map_or(0, |how| how.ef_construction),
+            entry: links.as_ref().map_or(0, |links| links.entry),
+            built: labels.len(),
+            largest_scale: codes.chunks_exact(shape.stride()).map(codes::scale).fold(0.0, f32::max),
+        };
+        Ok(Self::of(put_together(header, labels, [&codes, &halves], links.as_ref())))
     }
-    hits.truncate(k);
-    hits.sort_unstable_by(nearer);
+
+    fn of(image: Image) -> Self {
+        Self { image, instructions: Instructions::best(), rooms: Mutex::default() }
+    }
+
+    /// Opens what [`Self::write`] wrote. Its head is checked now, and each block when it is first needed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexDamaged`] if it is no index, or of another version, or was cut or changed.
+    pub fn open(file: &File) -> Result<Self> {
+        let mapped = Mapped::new(file).map_err(|e| damaged(format!("it cannot be mapped: {e}")))?;
+        Image::open(mapped).map(Self::of)
+    }
+
+    /// Writes all of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of `to`.
+    pub fn write(&self, to: &mut impl Write) -> std::io::Result<()> {
+        self.image.words().iter().try_for_each(|word| to.write_all(&word.to_le_bytes()))
+    }
+
+    /// Looks at every block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexDamaged`] names the first that is not what was written.
+    pub fn verify(&self) -> Result<()> {
+        self.image.check_all()
+    }
+
+    /// Rows.
+    pub fn len(&self) -> usize {
+        self.image.header().rows
+    }
+
+    /// True without rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Numbers a vector.
+    pub fn dim(&self) -> usize {
+        self.image.header().dim
+    }
+
+    /// What the caller said when it was built.
+    pub fn generation(&self) -> u64 {
+        self.image.header().generation
+    }
+
+    /// True if there is a graph.
+    pub fn has_graph(&self) -> bool {
+        self.image.header().m > 0
+    }
+
+    /// The label of a row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexDamaged`].
+    pub fn label(&self, row: RowId) -> Result<i64> {
+        let words = self.image.part(Section::Labels, 2 * row.index()..2 * row.index() + 2)?;
+        Ok(label(words))
+    }
+
+    /// The row with a label; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexDamaged`].
+    pub fn row_of(&self, wanted: i64) -> Result<Option<RowId>> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let row = self.row_in_order(middle)?;
+            match self.label(row)?.cmp(&wanted) {
+                std::cmp::Ordering::Equal => return Ok(Some(row)),
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        Ok(None)
+    }
+
+    fn row_in_order(&self, at: usize) -> Result<RowId> {
+        let row = self.image.part(Section::Order, at..at + 1)?[0] as u32;
+        if (row as usize) < self.len() { Ok(RowId(row)) } else { Err(damaged(format!("it names row {row} of {}", self.len()))) }
+    }
+
+    /// A row's vector, as f16 keeps it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexDamaged`].
+    pub fn vector(&self, row: RowId) -> Result<Vec<f32>> {
+        let mut vector = vec![0.0; self.dim()];
+        self.read_vector(row, &mut vector)?;
+        Ok(vector)
+    }
+
+    fn read_vector(&self, row: RowId, to: &mut [f32]) -> Result<()> {
+        let words = self.dim().div_ceil(2);
+        let words = self.image.part(Section::Halves, row.index() * words..(row.index() + 1) * words)?;
+        let halves: Vec<f16> = words.iter().flat_map(|&pair| [pair as u16, (pair >> 16) as u16]).take(to.len()).map(f16::from_bits).collect();
+        halves.convert_to_f32_slice(to);
+        Ok(())
+    }
+
+    /// The `k` rows nearest to `query` among those that `keep` lets through, the nearest first, and of equal ones the lower
+    /// row. The cosines are those of the vectors as f16 keeps them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexDamaged`].
+    pub fn nearest(&self, query: &[f32], k: usize, search: Search, keep: impl Fn(RowId) -> bool + Sync) -> Result<Vec<Neighbour>> {
+        assert_eq!(query.len(), self.dim());
+        let code = Code::new(self.image.shape(), query);
+        let ef = match search {
+            Search::Graph(ef) => Some(ef),
+            Search::Auto => Some(EF),
+            Search::Exact => None,
+        };
+        if let Some(ef) = ef.filter(|_| self.has_graph()) {
+            let found = self.walk(&code, ef.max(k), &keep)?;
+            // Fewer than were asked for may mean that the filter stood in the way.
+            if found.len() >= k {
+                return self.rescore(query, found, k);
+            }
+        }
+        let found = self.scan(&code, k, &keep)?;
+        self.rescore(query, found, k)
+    }
+
+    /// Candidates of a walk, with the strays.
+    fn walk(&self, query: &Code, ef: usize, keep: &impl Fn(RowId) -> bool) -> Result<Vec<Rank>> {
+        let graph = self.graph()?;
+        let mut room = self.rooms.lock().ok().and_then(|mut rooms| rooms.pop()).unwrap_or_default();
+        let found = graph.search(query, ef, &mut room, |row| keep(RowId(row)));
+        if let Ok(mut rooms) = self.rooms.lock() {
+            rooms.push(room);
+        }
+        let mut found = found?;
+        let strays = self.image.section(Section::Strays)?.iter().map(|&row| row as u32);
+        let strays: Vec<u32> = strays.filter(|&row| (row as usize) < self.len() && keep(RowId(row))).collect();
+        let mut dots = Vec::new();
+        graph.compare(query, &strays, &mut dots)?;
+        found.extend(strays.iter().zip(dots).map(|(&row, dot)| graph.rank(query, row, dot)));
+        Ok(found)
+    }
+
+    fn graph(&self) -> Result<Graph<'_>> {
+        let header = self.image.header();
+        let words = self.image.section(Section::Levels)?;
+        let levels = levels(words, header.m).ok_or_else(|| damaged("its levels are not as long as they say"))?;
+        if header.entry as usize >= header.rows {
+            return Err(damaged(format!("it begins at row {} of {}", header.entry, header.rows)));
+        }
+        Ok(Graph {
+            shape: self.image.shape(),
+            m: header.m,
+            entry: header.entry,
+            codes: self.image.unchecked(Section::Codes),
+            lists: self.image.unchecked(Section::Lists),
+            levels,
+            image: Some(&self.image),
+            instructions: self.instructions,
+        })
+    }
+
+    /// The `k` best candidates by the cosine of their vectors.
+    fn rescore(&self, query: &[f32], mut found: Vec<Rank>, k: usize) -> Result<Vec<Neighbour>> {
+        let mut vector = vec![0.0; self.dim()];
+        for rank in &mut found {
+            self.read_vector(RowId(rank.row()), &mut vector)?;
+            *rank = Rank::new(rank.row(), dot(query, &vector));
+        }
+        keep_best(&mut found, k);
+        Ok(found.into_iter().map(Neighbour::from).collect())
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn label(words: &[i32]) -> i64 {
+    i64::from(words[0] as u32) | i64::from(words[1]) << 32
+}
 
-    #[test]
-    fn ties_and_edges_have_one_answer() {
-        let rows = Vectors::from_rows(1, vec![1.0, f32::NAN, 1.0, 0.5]);
-        let found = |k| nearest(&rows, &[1.0], k, |_| true).iter().map(|hit| hit.row.0).collect::<Vec<_>>();
-        assert_eq!(found(0), [0u32; 0]);
-        assert_eq!(found(1), [0]);
-        assert_eq!(found(3), [0, 2, 3]);
-        assert_eq!(found(9), [0, 2, 3, 1]);
-        assert!(nearest(&Vectors::new(1), &[1.0], 3, |_| true).is_empty());
+fn put_together(header: Header, labels: &[i64], [codes, halves]: [&[i32]; 2], links: Option<&Links>) -> Image {
+    let words: Vec<i32> = labels.iter().flat_map(|&label| [label as i32, (label >> 32) as i32]).collect();
+    let mut order: Vec<i32> = (0..labels.len() as i32).collect();
+    order.sort_unstable_by_key(|&row| labels[row as usize]);
+    let (lists, strays) = links.map_or((&[][..], &[][..]), |links| (&links.lists, &links.strays));
+    let mut levels = Vec::new();
+    for (rows, lists) in links.iter().flat_map(|links| &links.levels) {
+        levels.push(rows.len() as i32);
+        levels.extend(rows);
+        levels.extend(lists);
     }
+    Image::new(header, [&words, &order, codes, halves, lists, &levels, strays])
+}
+
+/// From the section of levels; `None` if one is longer than what is there.
+fn levels(mut words: &[i32], m: usize) -> Option<Vec<Level<'_>>> {
+    let mut levels = Vec::new();
+    while let Some((&count, rest)) = words.split_first() {
+        let (rows, rest) = rest.split_at_checked(count as u32 as usize)?;
+        let (lists, rest) = rest.split_at_checked(rows.len() * m)?;
+        levels.push(Level { rows, lists });
+        words = rest;
+    }
+    Some(levels)
 }

@@ -191,6 +191,9 @@ pub(super) trait Machine: Copy {
     /// `sum + a[0] · b[0] + a[1] · b[1]`, lane by lane, where the words of `a` hold [`Self::GROUP`] activations from 0 to 255, those
     /// of `b` weights from -127 to 127. No sum of at most [`super::Linear::MOST_INPUTS`] products is too large for it.
     fn dot(self, sum: Integers<Self>, a: [Integers<Self>; 2], b: [Integers<Self>; 2]) -> Integers<Self>;
+
+    /// `sum + a · b`, lane by lane, where the words hold four signed bytes, from -127 to 127.
+    fn dot_signed(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self>;
 }
 
 /// A machine's vector of i32, which also stands for words of anything.
@@ -226,6 +229,17 @@ impl Machine for Avx512 {
         use std::arch::x86_64::_mm512_dpbusd_epi32;
         // SAFETY: there is an `Avx512`, so the processor has VNNI. `vpdpbusd` sums in 32 bits without saturation.
         unsafe { _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(sum.0, a[0].0, b[0].0), a[1].0, b[1].0).into() }
+    }
+
+    /// `a · b = |a| · (b with the sign of a)`.
+    #[inline(always)]
+    fn dot_signed(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self> {
+        use std::arch::x86_64::{_mm512_abs_epi8, _mm512_dpbusd_epi32, _mm512_mask_sub_epi8, _mm512_movepi8_mask, _mm512_setzero_si512};
+        // SAFETY: there is an `Avx512`, so the processor has AVX-512 BW and VNNI.
+        unsafe {
+            let signed = _mm512_mask_sub_epi8(b.0, _mm512_movepi8_mask(a.0), _mm512_setzero_si512(), b.0);
+            _mm512_dpbusd_epi32(sum.0, _mm512_abs_epi8(a.0), signed).into()
+        }
     }
 }
 
@@ -263,6 +277,17 @@ impl Machine for Avx2 {
             _mm256_add_epi32(sum.0, _mm256_madd_epi16(products, _mm256_set1_epi16(1))).into()
         }
     }
+
+    /// `a · b = |a| · (b with the sign of a)`; two products of 127 · 127 are not too large for 16 bits.
+    #[inline(always)]
+    fn dot_signed(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self> {
+        use std::arch::x86_64::{_mm256_abs_epi8, _mm256_add_epi32, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi16, _mm256_sign_epi8};
+        // SAFETY: there is an `Avx2`, so the processor has AVX2.
+        unsafe {
+            let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(a.0), _mm256_sign_epi8(b.0, a.0));
+            _mm256_add_epi32(sum.0, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))).into()
+        }
+    }
 }
 
 /// NEON with the dot product.
@@ -290,6 +315,11 @@ impl Machine for Neon {
 
     #[inline(always)]
     fn dot(self, sum: Integers<Self>, a: [Integers<Self>; 2], b: [Integers<Self>; 2]) -> Integers<Self> {
+        self.dot_signed(self.dot_signed(sum, a[0], b[0]), a[1], b[1])
+    }
+
+    #[inline(always)]
+    fn dot_signed(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self> {
         use std::arch::aarch64::int32x4_t;
         // The intrinsic is not stable.
         #[inline]
@@ -306,7 +336,7 @@ impl Machine for Neon {
             sum
         }
         // SAFETY: there is a `Neon`, so the processor has the dot product.
-        unsafe { sdot(sdot(sum, a[0], b[0]), a[1], b[1]) }
+        unsafe { sdot(sum, a, b) }
     }
 }
 
@@ -331,5 +361,19 @@ impl Machine for Portable {
         let high = |x| ops.shift_right::<16>(x);
         let product = |a, b| ops.add(ops.mul(low(a), low(b)), ops.mul(high(a), high(b)));
         ops.add(sum, ops.add(product(a[0], b[0]), product(a[1], b[1])))
+    }
+
+    #[inline(always)]
+    fn dot_signed(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self> {
+        let isa = GenericIsa::new();
+        let ops = isa.i32();
+        // A byte goes to the top of its word, and comes down with its sign.
+        let products = [
+            ops.mul(ops.shift_right::<24>(ops.shift_left::<24>(a)), ops.shift_right::<24>(ops.shift_left::<24>(b))),
+            ops.mul(ops.shift_right::<24>(ops.shift_left::<16>(a)), ops.shift_right::<24>(ops.shift_left::<16>(b))),
+            ops.mul(ops.shift_right::<24>(ops.shift_left::<8>(a)), ops.shift_right::<24>(ops.shift_left::<8>(b))),
+            ops.mul(ops.shift_right::<24>(a), ops.shift_right::<24>(b)),
+        ];
+        products.into_iter().fold(sum, |sum, product| ops.add(sum, product))
     }
 }

@@ -12,7 +12,9 @@
 //! quantise    rows of f32 -> rows of small integers
 //! attention   softmax(Q Kᵀ) V of one text, head by head
 //! rows        LayerNorm, GELU, softmax, pooling's sums
+//! bytes       inner products of rows of bytes
 //! aligned     numbers that begin at a cache line
+//! mapped      a file's bytes in memory
 //! ```
 //!
 //! A row of a result depends on its own row of the input and on nothing else: not on how many rows there are, where
@@ -22,7 +24,9 @@ mod aligned;
 mod attention;
 #[cfg(target_arch = "x86_64")]
 mod bf16;
+mod bytes;
 mod machine;
+mod mapped;
 mod product;
 mod quantise;
 mod rows;
@@ -32,7 +36,10 @@ mod tile;
 
 pub(crate) use aligned::Aligned;
 pub(crate) use attention::{Attention, Heads};
+pub(crate) use bytes::{ByteRows, LINE_WORDS, dot_pair, dot_range, dot_rows};
 pub use machine::{Instructions, multiply_and_add};
+pub(crate) use mapped::Mapped;
 pub use product::{Arithmetic, Linear, Rows, Scratch};
+pub(crate) use quantise::round;
 pub use rows::gelu;
 pub(crate) use rows::{Norm, relu};

@@ -22,7 +22,7 @@ pub(super) struct Scale {
 
 /// The nearest integer, ties to even, of a number below 2²²: adding 1.5 · 2²³ leaves no room for a fraction. Without SSE4.1
 /// `round_ties_even` is a call.
-pub(super) fn round(x: f32) -> i32 {
+pub(crate) fn round(x: f32) -> i32 {
     const NO_FRACTION: f32 = 12_582_912.0;
     ((x + NO_FRACTION) - NO_FRACTION) as i32
 }

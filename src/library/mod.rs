@@ -1,7 +1,7 @@
 //! The store: papers, their vectors, their text index and where they come from, in one SQLite database.
 //!
-//! A library is a directory with `library.db` (SQLite in WAL mode, synced at every commit) and `library.lock`, which the
-//! one process that writes holds. A transaction makes a paper, its vector, its text index and its provenance visible
+//! A library is a directory with `library.db` (SQLite in WAL mode, synced at every commit), `library.lock`, which the
+//! one process that writes holds, and `index/`, which can be deleted. A transaction makes a paper, its vector, its text index and its provenance visible
 //! together, so that a process may be killed at any moment. Vectors are stored as f16, each with the [`Space`] that made
 //! it; a library holds vectors of one space, and refuses others.
 //!
@@ -14,11 +14,13 @@
 //! | `merge` | what a paper becomes when a record tells more of it |
 //! | `write` | planning, committing and removing |
 //! | `vectors` | spaces, vectors, `reindex` |
+//! | `index` | the index beside the database |
 //! | `read`, `find` | papers by row, by id, by title |
 //! | `verify` | the structure checks itself |
 
 mod find;
 mod identity;
+mod index;
 mod merge;
 mod read;
 mod schema;
@@ -38,6 +40,7 @@ use crate::error::{Error, Result};
 use crate::vector::Space;
 
 pub(crate) use identity::Tie;
+pub use index::Indexed;
 pub use read::{Filter, Listing, Status};
 pub use vectors::{Pending, StoredVectors};
 pub use verify::Verification;

@@ -29,6 +29,7 @@ impl Library {
         self.check_database(&mut found)?;
         self.check_papers(&mut found)?;
         self.check_vectors(&mut found)?;
+        found.problems.extend(self.index_damage());
         Ok(found)
     }
 

@@ -3,12 +3,14 @@
 //! Vectors have length 1. Several seeds count as one: the mean of their vectors, scaled to length 1. Seeds are never
 //! in the answer. Asking never writes.
 
+use std::cell::OnceCell;
+
 use serde::Serialize;
 
 use crate::embed::{Embedder, Role};
 use crate::error::{Error, Result};
-use crate::index::{Neighbour, nearest};
-use crate::library::{Library, PaperRow, StoredVectors};
+use crate::index::{Index, Neighbour, Search};
+use crate::library::{Indexed, Library, PaperRow};
 use crate::paper::{Date, Paper};
 use crate::vector::{RowId, Vectors, dot, normalise};
 
@@ -57,20 +59,41 @@ impl Default for Limits {
     }
 }
 
-/// A library with its vectors in memory, ready for many questions.
+/// A library with its index, ready for many questions.
 pub struct Desk<'a> {
     library: &'a Library,
-    stored: StoredVectors,
+    kept: Indexed,
+    /// What answers in its place once it was found to be damaged, and what was found.
+    rebuilt: OnceCell<(Index, String)>,
 }
 
 impl<'a> Desk<'a> {
-    /// Loads the vectors.
+    /// Opens the index, or makes it in memory.
     ///
     /// # Errors
     ///
     /// [`Error::Store`] or [`Error::LibraryDamaged`].
     pub fn new(library: &'a Library) -> Result<Self> {
-        Ok(Self { library, stored: library.vectors()? })
+        Ok(Self { library, kept: library.index()?, rebuilt: OnceCell::new() })
+    }
+
+    /// What was found to be wrong with the index so far. The answers were right all the same.
+    pub fn damage(&self) -> Option<&str> {
+        self.rebuilt.get().map(|(_, damage)| damage).or(self.kept.damage.as_ref()).map(String::as_str)
+    }
+
+    /// Asks the index; one that turns out to be damaged is made anew, in memory.
+    fn ask<T>(&self, question: impl Fn(&Index) -> Result<T>) -> Result<T> {
+        if let Some((index, _)) = self.rebuilt.get() {
+            return question(index);
+        }
+        match question(&self.kept.index) {
+            Err(Error::IndexDamaged { what }) => {
+                let index = self.library.build_index()?;
+                question(&self.rebuilt.get_or_init(|| (index, what)).0)
+            }
+            answer => answer,
+        }
     }
 
     /// The papers most like the seeds, without them.
@@ -79,17 +102,15 @@ impl<'a> Desk<'a> {
     ///
     /// [`Error::Usage`] without a seed, or where a seed has no vector.
     pub fn similar(&self, seeds: &[PaperRow], limits: &Limits) -> Result<Vec<Hit>> {
-        let rows = seeds.iter().map(|&seed| self.row_of(seed)).collect::<Result<Vec<_>>>()?;
-        if rows.is_empty() {
-            return Err(Error::usage("no paper to start from"));
-        }
-        let mut query = vec![0.0; self.stored.vectors.dim()];
-        for &row in &rows {
-            query.iter_mut().zip(self.stored.vectors.row(row)).for_each(|(sum, x)| *sum += x);
+        let vectors = seeds.iter().map(|&seed| self.vector_of(seed)).collect::<Result<Vec<_>>>()?;
+        let Some(first) = vectors.first() else { return Err(Error::usage("no paper to start from")) };
+        let mut query = vec![0.0; first.len()];
+        for vector in &vectors {
+            query.iter_mut().zip(vector).for_each(|(sum, x)| *sum += x);
         }
         normalise(&mut query);
-        let found = self.nearest(&query, limits, |row| !rows.contains(&row))?;
-        found.into_iter().map(|neighbour| self.hit(neighbour, &rows)).collect()
+        let found = self.nearest(&query, limits, seeds)?;
+        found.into_iter().map(|near| self.hit(near, seeds, &vectors)).collect()
     }
 
     /// The papers nearest to a text.
@@ -100,25 +121,35 @@ impl<'a> Desk<'a> {
     pub fn search(&self, text: &str, embedder: &Embedder, limits: &Limits) -> Result<Vec<Hit>> {
         self.library.require_space(embedder.space())?;
         let query = embedder.embed(&[text], Role::Query)?;
-        if self.stored.papers.is_empty() {
+        if self.ask(|index| Ok(index.is_empty()))? {
             return Ok(Vec::new());
         }
-        let query = rounded(&query);
-        self.nearest(&query, limits, |_| true)?.into_iter().map(|neighbour| self.hit(neighbour, &[])).collect()
+        self.nearest(&rounded(&query), limits, &[])?.into_iter().map(|near| self.hit(near, &[], &[])).collect()
     }
 
-    fn nearest(&self, query: &[f32], limits: &Limits, keep: impl Fn(RowId) -> bool + Sync) -> Result<Vec<Neighbour>> {
-        if limits.since.is_none() && limits.until.is_none() {
-            return Ok(nearest(&self.stored.vectors, query, limits.count, keep));
-        }
-        let allowed = self.library.published_between(limits.since, limits.until)?;
-        let papers = &self.stored.papers;
-        let is_allowed = |row: RowId| allowed.binary_search(&papers[row.index()]).is_ok();
-        Ok(nearest(&self.stored.vectors, query, limits.count, |row| keep(row) && is_allowed(row)))
+    /// The papers nearest to a vector, without those given.
+    fn nearest(&self, query: &[f32], limits: &Limits, without: &[PaperRow]) -> Result<Vec<Near>> {
+        let allowed = match (limits.since, limits.until) {
+            (None, None) => None,
+            (since, until) => Some(self.library.published_between(since, until)?),
+        };
+        self.ask(|index| {
+            let rows = |papers: &[PaperRow]| -> Result<Vec<RowId>> {
+                let mut rows = papers.iter().filter_map(|paper| index.row_of(paper.0).transpose()).collect::<Result<Vec<_>>>()?;
+                rows.sort_unstable();
+                Ok(rows)
+            };
+            let (without, allowed) = (rows(without)?, allowed.as_deref().map(rows).transpose()?);
+            let is_allowed = |row: RowId| allowed.as_ref().is_none_or(|allowed| allowed.binary_search(&row).is_ok());
+            let found = index.nearest(query, limits.count, Search::Auto, |row| !without.contains(&row) && is_allowed(row))?;
+            let near = |Neighbour { row, cosine }| Ok(Near { paper: PaperRow(index.label(row)?), vector: index.vector(row)?, cosine });
+            found.into_iter().map(near).collect()
+        })
     }
 
-    fn row_of(&self, paper: PaperRow) -> Result<RowId> {
-        self.stored.row_of(paper).ok_or_else(|| {
+    fn vector_of(&self, paper: PaperRow) -> Result<Vec<f32>> {
+        let vector = self.ask(|index| index.row_of(paper.0)?.map(|row| index.vector(row)).transpose())?;
+        vector.ok_or_else(|| {
             let id = self.library.paper(paper).map(|paper| paper.id().to_string()).unwrap_or_default();
             Error::Usage {
                 message: format!("{id} has no abstract, and so no vector"),
@@ -127,21 +158,27 @@ impl<'a> Desk<'a> {
         })
     }
 
-    fn hit(&self, neighbour: Neighbour, seeds: &[RowId]) -> Result<Hit> {
-        let Neighbour { row, cosine } = neighbour;
-        let vector = self.stored.vectors.row(row);
-        let paper = self.library.paper(self.stored.papers[row.index()])?;
-        let with_cosine = seeds.iter().map(|&seed| (seed, dot(vector, self.stored.vectors.row(seed))));
+    fn hit(&self, near: Near, seeds: &[PaperRow], vectors: &[Vec<f32>]) -> Result<Hit> {
+        let Near { paper, vector, cosine } = near;
+        let paper = self.library.paper(paper)?;
+        let with_cosine = seeds.iter().zip(vectors).map(|(&seed, of_seed)| (seed, dot(&vector, of_seed)));
         let nearest_seed = with_cosine.reduce(|best, next| if next.1 > best.1 { next } else { best });
         let reasons = match nearest_seed {
             Some((seed, cosine)) if seeds.len() > 1 => {
-                let seed = self.library.paper(self.stored.papers[seed.index()])?;
+                let seed = self.library.paper(seed)?;
                 vec![Reason::Nearest { seed: seed.id().to_string(), title: seed.title, cosine }]
             }
             _ => Vec::new(),
         };
         Ok(Hit { paper, score: cosine, cosine, reasons })
     }
+}
+
+/// A paper that the index found.
+struct Near {
+    paper: PaperRow,
+    vector: Vec<f32>,
+    cosine: f32,
 }
 
 /// A query is rounded to f16 as stored vectors are, so that a text finds itself with the same number everywhere.

@@ -5,6 +5,7 @@ mod house;
 #[cfg(feature = "remote")]
 mod hub;
 mod identity;
+mod index;
 mod ingest;
 mod killed;
 mod model;

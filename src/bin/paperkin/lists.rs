@@ -43,6 +43,7 @@ pub(crate) fn rm(args: &Rm, settings: &Settings) -> Result<ExitClass> {
     let mut library = settings.library_to_write()?;
     let rows = args.papers.iter().map(|asked| library.find(asked)).collect::<Result<Vec<_>>>()?;
     let removed = library.remove(&rows)?;
+    output::keep_index(&mut library);
     output::say(settings, &format!("{removed} removed"));
     Ok(ExitClass::Done)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use paperkin::library::Library;
 use paperkin::render::{Format, one_line};
 use paperkin::{Error, Result};
 
@@ -43,6 +44,23 @@ pub(crate) fn print_error(error: &Error, json: bool) {
     complain(&format!("error: {message}"));
     if let Some(hint) = hint {
         complain(&format!("hint: {hint}"));
+    }
+}
+
+/// Makes the index that questions will want. Without it they only take longer.
+pub(crate) fn keep_index(library: &mut Library) {
+    if let Err(error) = library.keep_index() {
+        complain(&format!("note: the library has no index now, so that each question makes one: {error}"));
+    }
+}
+
+/// Says that an index was damaged, and makes it anew if nobody else writes.
+pub(crate) fn mend_index(damage: Option<&str>, settings: &Settings) {
+    let Some(damage) = damage else { return };
+    complain(&format!("the library's index was damaged ({damage}): it is made anew of the library"));
+    // Whoever holds the lock makes it when done.
+    if let Err(error) = settings.library_to_write().and_then(|mut library| library.renew_index()) {
+        complain(&format!("note: not now: {error}"));
     }
 }
 

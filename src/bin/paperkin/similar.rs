@@ -22,10 +22,12 @@ pub(crate) fn similar(args: &Similar, settings: &Settings) -> Result<ExitClass> 
     let limits = limits(&args.narrow, settings)?;
     let Asked { library, class, .. } = library(&args.from, Embed::Titles, settings)?;
     if let Some(path) = &args.queries {
-        return Ok(worse(class, many(path, &library, &limits, format)?));
+        return Ok(worse(class, many(path, &library, &limits, (format, settings))?));
     }
     let seeds = args.papers.iter().map(|asked| library.find(asked)).collect::<Result<Vec<_>>>()?;
-    let hits = Desk::new(&library)?.similar(&seeds, &limits)?;
+    let desk = Desk::new(&library)?;
+    let hits = desk.similar(&seeds, &limits)?;
+    output::mend_index(desk.damage(), settings);
     let answer = Answer { query: args.papers.join(", "), hits };
     if matches!(format, render::Format::Table) {
         output::say(settings, &heading(&library, &seeds)?);
@@ -44,13 +46,15 @@ pub(crate) fn search(args: &Search, settings: &Settings) -> Result<ExitClass> {
         return Err(Error::usage("nothing to search for: the text is empty"));
     }
     library.require_space(embedder.space())?;
-    let hits = Desk::new(&library)?.search(&text, embedder.get()?, &limits)?;
+    let desk = Desk::new(&library)?;
+    let hits = desk.search(&text, embedder.get()?, &limits)?;
+    output::mend_index(desk.damage(), settings);
     output::print(&render::answers(&[Answer { query: text, hits }], format, output::width())?)?;
     Ok(class)
 }
 
 /// One question a line, all in one process.
-fn many(path: &Path, library: &Library, limits: &Limits, format: render::Format) -> Result<ExitClass> {
+fn many(path: &Path, library: &Library, limits: &Limits, (format, settings): (render::Format, &Settings)) -> Result<ExitClass> {
     let reader: Box<dyn Read> = match path {
         path if path == Path::new("-") => Box::new(std::io::stdin()),
         path => Box::new(std::fs::File::open(path).map_err(|e| Error::io("cannot open", path, e))?),
@@ -80,6 +84,7 @@ fn many(path: &Path, library: &Library, limits: &Limits, format: render::Format)
     }
     answered += answers.len() as u64;
     output::print(&render::answers(&answers, format, output::width())?)?;
+    output::mend_index(desk.damage(), settings);
     Ok(match (failed, answered) {
         (0, _) => ExitClass::Done,
         (_, 0) => ExitClass::Failure,

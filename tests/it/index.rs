@@ -1,0 +1,200 @@
+//! The index against plain comparison of all vectors, on libraries of every shape, and its file when it is damaged.
+
+use std::io::{Read, Seek, Write};
+
+use half::f16;
+use paperkin::Error;
+use paperkin::index::{Build, Index, Neighbour, Search, Source};
+use paperkin::vector::{RowId, Vectors, dot, normalise};
+use proptest::prelude::*;
+
+/// Numbers that look random and are the same everywhere.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> f32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    }
+
+    fn vector(&mut self, dim: usize) -> Vec<f32> {
+        let mut vector: Vec<f32> = (0..dim).map(|_| self.next()).collect();
+        normalise(&mut vector);
+        vector
+    }
+
+    /// One near another: their cosine is about `1 / (1 + spread²)`.
+    fn near(&mut self, vector: &[f32], spread: f32) -> Vec<f32> {
+        let noise = self.vector(vector.len());
+        let mut near: Vec<f32> = vector.iter().zip(noise).map(|(x, y)| x + spread * y).collect();
+        normalise(&mut near);
+        near
+    }
+}
+
+/// Vectors about some themes, as those of papers are.
+fn themes(rows: usize, dim: usize, seed: u64) -> Vectors {
+    let mut numbers = Numbers(seed);
+    let themes: Vec<Vec<f32>> = (0..rows / 20 + 1).map(|_| numbers.vector(dim)).collect();
+    let mut vectors = Vectors::new(dim);
+    for row in 0..rows {
+        vectors.push(&numbers.near(&themes[row % themes.len()], 1.2));
+    }
+    vectors
+}
+
+fn index(vectors: &Vectors, graph: Option<Build>) -> Index {
+    let labels: Vec<i64> = (1..=vectors.len() as i64).collect();
+    Index::build(Source { vectors, labels: &labels, generation: 7 }, graph).unwrap()
+}
+
+/// By comparing all, as f16 keeps them.
+fn by_hand(vectors: &Vectors, query: &[f32], k: usize, keep: impl Fn(RowId) -> bool) -> Vec<Neighbour> {
+    let row = |(row, vector): (usize, &[f32])| {
+        let kept: Vec<f32> = vector.iter().map(|&x| f16::from_f32(x).to_f32()).collect();
+        Neighbour { row: RowId(row as u32), cosine: dot(query, &kept) }
+    };
+    let mut all: Vec<Neighbour> = vectors.rows().enumerate().map(row).filter(|near| keep(near.row)).collect();
+    all.sort_by(|a, b| b.cosine.total_cmp(&a.cosine).then(a.row.cmp(&b.row)));
+    all.truncate(k);
+    all
+}
+
+fn rows(found: &[Neighbour]) -> Vec<u32> {
+    found.iter().map(|near| near.row.0).collect()
+}
+
+#[test]
+fn an_exact_search_is_exact() {
+    for (count, dim) in [(1, 1), (2, 3), (17, 7), (257, 24), (5000, 384)] {
+        let vectors = themes(count, dim, 1);
+        let index = index(&vectors, None);
+        let mut numbers = Numbers(2);
+        for k in [0, 1, 10, count + 3] {
+            let query = numbers.vector(dim);
+            let every_third = |row: RowId| row.0.is_multiple_of(3);
+            assert_eq!(index.nearest(&query, k, Search::Auto, |_| true).unwrap(), by_hand(&vectors, &query, k, |_| true), "{count} {dim} {k}");
+            assert_eq!(index.nearest(&query, k, Search::Exact, every_third).unwrap(), by_hand(&vectors, &query, k, every_third));
+        }
+    }
+}
+
+#[test]
+fn a_graph_finds_what_comparing_all_finds() {
+    let vectors = themes(4000, 96, 3);
+    let index = index(&vectors, Some(Build::default()));
+    let mut numbers = Numbers(4);
+    let (mut found, queries) = (0, 200);
+    for i in 0..queries {
+        let query = numbers.near(vectors.row(RowId(i * 17)), 0.7);
+        let expected = rows(&by_hand(&vectors, &query, 10, |_| true));
+        let got = rows(&index.nearest(&query, 10, Search::Graph(96), |_| true).unwrap());
+        found += got.iter().filter(|row| expected.contains(row)).count();
+        let few = |row: RowId| row.0.is_multiple_of(97);
+        assert_eq!(index.nearest(&query, 5, Search::Auto, few).unwrap().len(), 5, "a filter never costs an answer");
+        assert!(index.nearest(&query, 5, Search::Auto, few).unwrap().iter().all(|near| few(near.row)));
+    }
+    assert!(found >= queries as usize * 10 * 97 / 100, "{found} of {}", queries * 10);
+}
+
+#[test]
+fn no_row_is_lost_however_many_are_alike() {
+    let mut numbers = Numbers(5);
+    let one = numbers.vector(64);
+    let mut sets: Vec<Vectors> = [1, 2, 3, 17, 257].into_iter().map(|rows| themes(rows, 64, 6)).collect();
+    sets.push(Vectors::from_rows(64, one.repeat(700)));
+    // Thousands of near-duplicates, cosine above .999, among others.
+    let mut crowd = themes(1000, 64, 8);
+    for _ in 0..2000 {
+        crowd.push(&numbers.near(&one, 0.03));
+    }
+    sets.push(crowd);
+    for vectors in sets {
+        let index = index(&vectors, Some(Build::default()));
+        for row in 0..vectors.len() {
+            let vector = &index.vector(RowId(row as u32)).unwrap();
+            let found = index.nearest(vector, 20, Search::Graph(96), |_| true).unwrap();
+            let own = dot(vector, vector);
+            let is_there = found.iter().any(|near| near.row.index() == row) || found.iter().all(|near| near.cosine >= own);
+            assert!(is_there, "row {row} of {}", vectors.len());
+        }
+    }
+}
+
+#[test]
+fn the_neighbours_of_all_are_those_of_each() {
+    let vectors = themes(1500, 48, 9);
+    let index = index(&vectors, None);
+    let all = index.neighbours(15).unwrap();
+    assert_eq!(all.len(), 1500);
+    for (row, near) in all.iter().enumerate().step_by(37) {
+        let query = index.vector(RowId(row as u32)).unwrap();
+        assert_eq!(*near, by_hand(&vectors, &query, 15, |other| other.index() != row), "{row}");
+    }
+}
+
+fn file_of(index: &Index) -> std::fs::File {
+    let mut file = tempfile::tempfile().unwrap();
+    index.write(&mut std::io::BufWriter::new(&mut file)).unwrap();
+    file
+}
+
+fn bytes_of(index: &Index) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    index.write(&mut bytes).unwrap();
+    bytes
+}
+
+fn opened(bytes: &[u8]) -> paperkin::Result<Index> {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    Index::open(&file)
+}
+
+#[test]
+fn a_file_answers_as_what_was_written_and_two_builds_are_equal() {
+    let vectors = themes(900, 40, 10);
+    for graph in [None, Some(Build::default())] {
+        let built = index(&vectors, graph);
+        assert_eq!(bytes_of(&built), bytes_of(&index(&vectors, graph)));
+        let mut file = file_of(&built);
+        let opened = Index::open(&file).unwrap();
+        opened.verify().unwrap();
+        assert_eq!((opened.len(), opened.dim(), opened.generation(), opened.has_graph()), (900, 40, 7, graph.is_some()));
+        assert_eq!((opened.label(RowId(4)).unwrap(), opened.row_of(5).unwrap(), opened.row_of(901).unwrap()), (5, Some(RowId(4)), None));
+        let query = Numbers(11).vector(40);
+        assert_eq!(opened.nearest(&query, 10, Search::Auto, |_| true).unwrap(), built.nearest(&query, 10, Search::Auto, |_| true).unwrap());
+        let mut bytes = Vec::new();
+        file.rewind().unwrap();
+        file.read_to_end(&mut bytes).unwrap();
+        for cut in [0, 1, 4095, 4096, 8192, bytes.len() / 2, bytes.len() - 4096, bytes.len() - 1] {
+            assert!(matches!(self::opened(&bytes[..cut]), Err(Error::IndexDamaged { .. })), "cut to {cut}");
+        }
+        let longer = [&bytes[..], &[0; 4096]].concat();
+        assert!(matches!(self::opened(&longer), Err(Error::IndexDamaged { .. })));
+    }
+}
+
+#[test]
+fn a_flipped_byte_is_an_error_or_changes_nothing() {
+    let vectors = themes(300, 24, 12);
+    let built = index(&vectors, Some(Build { m: 8, ef_construction: 40 }));
+    let bytes = bytes_of(&built);
+    let query = Numbers(13).vector(24);
+    let answer = |index: &Index, search| index.nearest(&query, 10, search, |_| true);
+    let expected = [Search::Exact, Search::Graph(40)].map(|search| answer(&built, search).unwrap());
+    proptest!(ProptestConfig::with_cases(3000), |(at in 0..bytes.len(), flip in 1..=255u8)| {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= flip;
+        if let Ok(index) = opened(&bytes) {
+            for (search, expected) in [Search::Exact, Search::Graph(40)].into_iter().zip(&expected) {
+                if let Ok(found) = answer(&index, search) {
+                    prop_assert_eq!(&found, expected, "byte {}", at);
+                }
+            }
+            prop_assert!(index.verify().is_err(), "byte {} of {}", at, bytes.len());
+        }
+    });
+}
