@@ -125,6 +125,28 @@ fn four_weights_that_meet_in_16_bits_fit_there() {
 }
 
 #[test]
+fn products_of_bytes_are_those_of_their_integers() {
+    // Words of bytes, extremes among them, in rows with one word before what is multiplied.
+    let (rows, len) = (11, 3 * LINE_WORDS);
+    let byte = |x: f32| if x.abs() > 0.9 { 127 * x.signum() as i8 } else { (x * 127.0) as i8 };
+    let bytes: Vec<i8> = numbers((rows + 1) * 4 * (len + 1), 10).into_iter().map(byte).collect();
+    let words: Vec<i32> = bytes.chunks(4).map(|b| i32::from_le_bytes([b[0] as u8, b[1] as u8, b[2] as u8, b[3] as u8])).collect();
+    let row = |row: usize| &bytes[4 * (row * (len + 1) + 1)..][..4 * len];
+    let expected = |of: usize| row(rows).iter().zip(row(of)).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum::<i32>();
+    let (query, table) = (&words[rows * (len + 1) + 1..][..len], ByteRows { words: &words, stride: len + 1, skip: 1 });
+    for set in available() {
+        let mut out = vec![0; rows - 2];
+        dot_range(set, query, table, 2, &mut out);
+        assert_eq!(out, (2..rows).map(expected).collect::<Vec<_>>(), "{set:?}");
+        let which = [5, 0, 10, 10, 3, 7];
+        let mut out = [0; 6];
+        dot_rows(set, query, table, &which, &mut out);
+        assert_eq!(out.to_vec(), which.map(|row| expected(row as usize)).to_vec(), "{set:?}");
+        assert_eq!(dot_pair(set, query, query), expected(rows), "{set:?}");
+    }
+}
+
+#[test]
 fn attention_agrees_with_its_formula() {
     for (heads, length) in [((3, 12), 5), ((12, 32), 70), ((2, 64), 33), ((1, 20), 1), ((2, 14), 17)] {
         let heads = Heads { count: heads.0, dim: heads.1 };
