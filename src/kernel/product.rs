@@ -40,10 +40,11 @@ pub enum Arithmetic {
 impl Arithmetic {
     /// Products of bf16, where the processor has them beside the given instructions.
     pub fn bf16(instructions: Instructions) -> Option<Self> {
-        #[cfg(target_arch = "x86_64")]
-        return Bf16::new().filter(|_| instructions == Instructions::Avx512).map(Self::Bf16);
-        #[cfg(not(target_arch = "x86_64"))]
-        None
+        match instructions {
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512 => Bf16::new().map(Self::Bf16),
+            _ => None,
+        }
     }
 
     fn tile(self, instructions: Instructions) -> Tile {

@@ -187,6 +187,39 @@ fn a_model_that_is_not_here_is_one_sentence_and_exit_4() {
 }
 
 #[test]
+fn an_index_that_is_damaged_old_or_gone_changes_no_answer() {
+    let kin = library(60);
+    let ask = || kin.run(&["similar", "2001.00003", "-n", "20", "--format", "tsv"]);
+    let file = kin.path("library/index/papers.index");
+    let whole = std::fs::read(&file).unwrap();
+    let expected = ask();
+    assert_eq!((expected.code, expected.err.as_str(), expected.out.lines().count()), (0, "", 20));
+    let mut flipped = whole.clone();
+    // In a block of codes, which no head tells of.
+    flipped[3 * 4096 + 100] ^= 1;
+    for damaged in [&whole[..whole.len() / 2], &whole[..0], b"no index", &flipped] {
+        std::fs::write(&file, damaged).unwrap();
+        let ran = ask();
+        assert_eq!((ran.code, &ran.out), (0, &expected.out));
+        assert!(ran.err.contains("index was damaged") && ran.err.lines().count() == 1, "{ran:?}");
+        assert!(std::fs::read(&file).unwrap() == whole, "it is made anew, and the same");
+    }
+    std::fs::write(&file, &flipped).unwrap();
+    assert!(kin.run(&["verify"]).out.contains("the index is damaged: block"));
+    std::fs::remove_dir_all(kin.path("library/index")).unwrap();
+    assert_eq!((ask().out, kin.run(&["verify"]).code), (expected.out.clone(), 0));
+    // One of another generation is of another library.
+    std::fs::create_dir(kin.path("library/index")).unwrap();
+    std::fs::write(&file, &whole).unwrap();
+    assert_eq!(kin.run(&["rm", "2001.00007"]).code, 0);
+    assert!(!ask().out.contains("2001.00007"));
+    assert!(std::fs::read(&file).unwrap() != whole);
+    std::fs::write(&file, &whole).unwrap();
+    let ran = ask();
+    assert!(!ran.out.contains("2001.00007") && ran.err.is_empty(), "{ran:?}");
+}
+
+#[test]
 fn precisions_may_be_mixed_and_made_one_again() {
     let kin = Kin::new();
     let all = papers(40);
