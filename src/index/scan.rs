@@ -14,8 +14,8 @@ use crate::error::Result;
 use crate::kernel::dot_range;
 use crate::vector::RowId;
 
-/// Rows a step: their codes leave the caches before the next query comes, but their products do not.
-const STEP: usize = 2048;
+/// Rows a thread scans at a time: enough to know soon what is of no interest, few enough for all threads to have some.
+const PART: usize = 16 * 1024;
 
 impl Index {
     /// All rows that may be among the `k` nearest, by their codes.
@@ -24,19 +24,23 @@ impl Index {
         let codes = self.image.section(Section::Codes)?;
         let largest = self.image.header().largest_scale;
         let margin = 2.0 * (query.error + 0.5 * largest * (shape.dim as f32).sqrt()) * 1.01;
-        let step = |first: usize| {
-            let mut dots = vec![0; STEP.min(rows - first)];
-            dot_range(self.instructions, query.words(), shape.rows(codes), first, &mut dots);
-            let rank = |(i, &dot): (usize, &i32)| {
-                let row = first + i;
-                Rank::new(row as u32, dot as f32 * codes::scale(&codes[row * shape.stride()..]) * query.scale())
-            };
-            let mut found: Vec<Rank> = dots.iter().enumerate().map(rank).filter(|rank| keep(RowId(rank.row()))).collect();
-            keep_within(&mut found, k, margin);
-            found
+        let part = |first: usize| {
+            let mut near = Near::new(k, margin);
+            let mut dots = [0; TILE];
+            for start in (first..rows.min(first + PART)).step_by(TILE) {
+                let dots = &mut dots[..TILE.min(rows.min(first + PART) - start)];
+                dot_range(self.instructions, query.words(), shape.rows(codes), start, dots);
+                for (row, &dot) in (start..).zip(&*dots) {
+                    let cosine = dot as f32 * codes::scale(&codes[row * shape.stride()..]) * query.scale();
+                    if cosine >= near.least && keep(RowId(row as u32)) {
+                        near.meet(Rank::new(row as u32, cosine));
+                    }
+                }
+            }
+            near.found
         };
-        let firsts: Vec<usize> = (0..rows).step_by(STEP).collect();
-        let mut found: Vec<Rank> = firsts.into_par_iter().flat_map_iter(step).collect();
+        let firsts: Vec<usize> = (0..rows).step_by(PART).collect();
+        let mut found: Vec<Rank> = firsts.into_par_iter().flat_map_iter(part).collect();
         keep_within(&mut found, k, margin);
         Ok(found)
     }
@@ -64,7 +68,10 @@ impl Index {
                 for (query, near) in queries.clone().zip(&mut found) {
                     dot_range(self.instructions, &codes[query * shape.stride() + 1..][..shape.words()], shape.rows(codes), start, dots);
                     for (i, &dot) in dots.iter().enumerate() {
-                        near.meet((start + i) as u32, dot as f32 * scales[start + i] * scales[query], query as u32);
+                        let cosine = dot as f32 * scales[start + i] * scales[query];
+                        if cosine >= near.least && start + i != query {
+                            near.meet(Rank::new((start + i) as u32, cosine));
+                        }
                     }
                 }
             }
@@ -82,7 +89,7 @@ const QUERIES: usize = 64;
 /// Rows a tile.
 const TILE: usize = 512;
 
-/// What may be among the nearest of one row.
+/// What may be among the nearest.
 struct Near {
     k: usize,
     margin: f32,
@@ -96,11 +103,8 @@ impl Near {
         Self { k, margin, found: Vec::new(), least: f32::NEG_INFINITY }
     }
 
-    fn meet(&mut self, row: u32, cosine: f32, own: u32) {
-        if cosine < self.least || row == own {
-            return;
-        }
-        self.found.push(Rank::new(row, cosine));
+    fn meet(&mut self, rank: Rank) {
+        self.found.push(rank);
         if self.found.len() >= self.k.max(16) * 4 && self.found.len().is_power_of_two() {
             self.least = keep_within(&mut self.found, self.k, self.margin);
         }

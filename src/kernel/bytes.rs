@@ -58,11 +58,11 @@ impl Kernel for DotRange<'_> {
         let mut fours = out.chunks_exact_mut(4);
         for four in &mut fours {
             let at = [rows.row(row, len), rows.row(row + 1, len), rows.row(row + 2, len), rows.row(row + 3, len)];
-            four.copy_from_slice(&dot::<M, 4>(machine, query, at));
+            four.copy_from_slice(&machine.sum_lanes(dot::<M, 4>(machine, query, at)));
             row += 4;
         }
         for out in fours.into_remainder() {
-            [*out] = dot::<M, 1>(machine, query, [rows.row(row, len)]);
+            *out = machine.isa().i32().sum(dot::<M, 1>(machine, query, [rows.row(row, len)])[0]);
             row += 1;
         }
     }
@@ -93,17 +93,17 @@ impl Kernel for DotRows<'_> {
         for (four, which) in (&mut fours).zip(&mut at) {
             let [a, b, c, d] = [which[0], which[1], which[2], which[3]];
             let at = [rows.row(a as usize, len), rows.row(b as usize, len), rows.row(c as usize, len), rows.row(d as usize, len)];
-            four.copy_from_slice(&dot::<M, 4>(machine, query, at));
+            four.copy_from_slice(&machine.sum_lanes(dot::<M, 4>(machine, query, at)));
         }
         for (out, &row) in fours.into_remainder().iter_mut().zip(at.remainder()) {
-            [*out] = dot::<M, 1>(machine, query, [rows.row(row as usize, len)]);
+            *out = ops.sum(dot::<M, 1>(machine, query, [rows.row(row as usize, len)])[0]);
         }
     }
 }
 
-/// `Σ query · row`, of `N` rows.
+/// `Σ query · row` in each lane, of `N` rows.
 #[inline(always)]
-fn dot<M: Machine, const N: usize>(machine: M, query: &[i32], rows: [&[i32]; N]) -> [i32; N] {
+fn dot<M: Machine, const N: usize>(machine: M, query: &[i32], rows: [&[i32]; N]) -> [Integers<M>; N] {
     let ops = machine.isa().i32();
     assert!(query.len().is_multiple_of(ops.len()));
     let mut sums: [Integers<M>; N] = [ops.zero(); N];
@@ -122,11 +122,7 @@ fn dot<M: Machine, const N: usize>(machine: M, query: &[i32], rows: [&[i32]; N])
         }
         at += ops.len();
     }
-    let mut out = [0; N];
-    for i in 0..N {
-        out[i] = ops.sum(sums[i]);
-    }
-    out
+    sums
 }
 
 /// The inner product of two rows.

@@ -194,6 +194,14 @@ pub(super) trait Machine: Copy {
 
     /// `sum + a · b`, lane by lane, where the words hold four signed bytes, from -127 to 127.
     fn dot_signed(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self>;
+
+    /// The sum of the lanes of each of four vectors.
+    #[inline(always)]
+    fn sum_lanes(self, vectors: [Integers<Self>; 4]) -> [i32; 4] {
+        let ops = self.isa().i32();
+        let [a, b, c, d] = vectors;
+        [ops.sum(a), ops.sum(b), ops.sum(c), ops.sum(d)]
+    }
 }
 
 /// A machine's vector of i32, which also stands for words of anything.
@@ -286,6 +294,17 @@ impl Machine for Avx2 {
         unsafe {
             let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(a.0), _mm256_sign_epi8(b.0, a.0));
             _mm256_add_epi32(sum.0, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))).into()
+        }
+    }
+
+    /// Neighbours are added until each half of a vector holds a part of all four sums.
+    #[inline(always)]
+    fn sum_lanes(self, [a, b, c, d]: [Integers<Self>; 4]) -> [i32; 4] {
+        use std::arch::x86_64::{_mm_add_epi32, _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_hadd_epi32};
+        // SAFETY: there is an `Avx2`, so the processor has AVX2. The types are of one size.
+        unsafe {
+            let halves = _mm256_hadd_epi32(_mm256_hadd_epi32(a.0, b.0), _mm256_hadd_epi32(c.0, d.0));
+            std::mem::transmute(_mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256::<1>(halves)))
         }
     }
 }
