@@ -29,7 +29,7 @@ fn main() {
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
     let truth: Vec<HashSet<u32>> = questions.iter().map(|question| nearest(&rows, question)).collect();
     let labels: Vec<i64> = (1..=count as i64).collect();
-    let source = Source { vectors: &rows, labels: &labels, generation: 1 };
+    let source = Source { vectors: &rows, labels: &labels, state: 1 };
 
     let (exact, seconds) = timed(|| Index::build(source, None).expect("an index"));
     println!("codes and f16: built in {seconds:.2} s, {:.0} bytes a vector", bytes(&exact) as f64 / count as f64);

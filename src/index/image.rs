@@ -35,7 +35,7 @@ const TABLE: usize = 32;
 /// What an index was built from, and how.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Header {
-    pub(super) generation: u64,
+    pub(super) state: u64,
     pub(super) rows: usize,
     pub(super) dim: usize,
     /// Neighbours a row in the levels above 0; 0 without a graph.
@@ -43,8 +43,6 @@ pub(super) struct Header {
     pub(super) ef_construction: usize,
     /// Where a search begins.
     pub(super) entry: u32,
-    /// Rows at the last build of the whole graph.
-    pub(super) built: usize,
     /// The largest of the codes' scales.
     pub(super) largest_scale: f32,
 }
@@ -215,13 +213,12 @@ fn write_header(words: &mut [i32], header: &Header, sections: &[(usize, usize); 
     words[..2].copy_from_slice(&magic());
     words[2] = VERSION;
     words[3] = header.dim as i32;
-    words[4..6].copy_from_slice(&halves(header.generation));
+    words[4..6].copy_from_slice(&halves(header.state));
     words[6] = header.rows as i32;
     words[7] = header.m as i32;
     words[8] = header.ef_construction as i32;
     words[9] = header.entry as i32;
-    words[10] = header.built as i32;
-    words[11] = header.largest_scale.to_bits() as i32;
+    words[10] = header.largest_scale.to_bits() as i32;
     for (i, &(start, len)) in sections.iter().enumerate() {
         words[TABLE + 4 * i..][..2].copy_from_slice(&halves(start as u64));
         words[TABLE + 4 * i + 2..][..2].copy_from_slice(&halves(len as u64));
@@ -249,13 +246,12 @@ fn read_header(words: &[i32]) -> Result<(Header, [(usize, usize); SECTIONS])> {
     let long = |at: usize| number(at) as u64 | (number(at + 1) as u64) << 32;
     let header = Header {
         dim: number(3),
-        generation: long(4),
+        state: long(4),
         rows: number(6),
         m: number(7),
         ef_construction: number(8),
         entry: words[9] as u32,
-        built: number(10),
-        largest_scale: f32::from_bits(words[11] as u32),
+        largest_scale: f32::from_bits(words[10] as u32),
     };
     let mut sections = [(0, 0); SECTIONS];
     let mut end = BLOCK;

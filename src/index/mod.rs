@@ -74,7 +74,7 @@ pub struct Source<'a> {
     /// A number for each vector, above 0, none of them twice.
     pub labels: &'a [i64],
     /// What the caller will know the rows' state by.
-    pub generation: u64,
+    pub state: u64,
 }
 
 /// Candidates of a walk, unless the caller says.
@@ -87,7 +87,7 @@ impl Index {
     ///
     /// [`Error::Usage`] if there are more rows than an index can number.
     pub fn build(source: Source<'_>, graph: Option<Build>) -> Result<Self> {
-        let Source { vectors, labels, generation } = source;
+        let Source { vectors, labels, state } = source;
         assert_eq!(vectors.len(), labels.len());
         if vectors.len() > i32::MAX as usize {
             return Err(Error::usage(format!("an index of {} rows; it has at most {}", vectors.len(), i32::MAX)));
@@ -105,13 +105,12 @@ impl Index {
             _ => None,
         };
         let header = Header {
-            generation,
+            state,
             rows: labels.len(),
             dim: shape.dim,
             m: links.as_ref().map_or(0, |links| links.m),
             ef_construction: graph.map_or(0, |how| how.ef_construction),
             entry: links.as_ref().map_or(0, |links| links.entry),
-            built: labels.len(),
             largest_scale: codes.chunks_exact(shape.stride()).map(codes::scale).fold(0.0, f32::max),
         };
         Ok(Self::of(put_together(header, labels, [&codes, &halves], links.as_ref())))
@@ -165,8 +164,8 @@ impl Index {
     }
 
     /// What the caller said when it was built.
-    pub fn generation(&self) -> u64 {
-        self.image.header().generation
+    pub fn state(&self) -> u64 {
+        self.image.header().state
     }
 
     /// True if there is a graph.

@@ -1,12 +1,15 @@
 //! The index beside the database: made of it, and never believed.
 //!
-//! `index/papers.index` names the generation of the library that it was built from. One that is not there, or of another
-//! generation, or damaged is passed over: then the index is made in memory of the vectors in the database, which takes
+//! `index/papers.index` names the state of the library that it was built from. One that is not there, or of another
+//! state, or damaged is passed over: then the index is made in memory of the vectors in the database, which takes
 //! longer and answers the same. It is written aside, synced and renamed, so that readers see the old one or the new one.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
+
+use rusqlite::OptionalExtension;
+use sha2::{Digest, Sha256};
 
 use super::{Library, PaperRow};
 use crate::error::{Error, Result};
@@ -34,9 +37,9 @@ impl Library {
     ///
     /// As [`Library::vectors`].
     pub fn index(&self) -> Result<Indexed> {
-        let generation = self.count("SELECT value FROM meta WHERE key = 'generation'")?;
+        let state = self.state()?;
         let damage = match self.kept_index() {
-            Ok(Some(index)) if index.generation() == generation => return Ok(Indexed { index, damage: None, is_kept: true }),
+            Ok(Some(index)) if index.state() == state => return Ok(Indexed { index, damage: None, is_kept: true }),
             Ok(_) => None,
             Err(Error::IndexDamaged { what }) => Some(what),
             Err(e) => return Err(e),
@@ -50,10 +53,28 @@ impl Library {
     ///
     /// As [`Library::vectors`].
     pub fn build_index(&self) -> Result<Index> {
-        let generation = self.count("SELECT value FROM meta WHERE key = 'generation'")?;
+        let state = self.state()?;
         let stored = self.vectors()?;
         let labels: Vec<i64> = stored.papers.iter().map(|PaperRow(row)| *row).collect();
-        Index::build(Source { vectors: &stored.vectors, labels: &labels, generation }, None)
+        Index::build(Source { vectors: &stored.vectors, labels: &labels, state }, None)
+    }
+
+    /// A number for the vectors as they are. The generation alone will not do: a database that took the place of another one,
+    /// beside whose index it stands now, may have the same. So the first and the last vector count too.
+    fn state(&self) -> Result<u64> {
+        let mut hash = Sha256::new();
+        hash.update(self.count("SELECT value FROM meta WHERE key = 'generation'")?.to_le_bytes());
+        for end in ["min", "max"] {
+            let sql = format!("SELECT row, text_hash, vector FROM vectors WHERE row = (SELECT {end}(row) FROM vectors)");
+            let parts = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Vec<u8>>(2)?));
+            if let Some((row, text, vector)) = self.connection.query_row(&sql, [], parts).optional()? {
+                hash.update(row.to_le_bytes());
+                hash.update(text);
+                hash.update(vector);
+            }
+        }
+        let hash = hash.finalize();
+        Ok(hash.iter().take(8).fold(0, |state, &byte| state << 8 | u64::from(byte)))
     }
 
     /// Makes the index anew, and keeps it, unless the one that is kept is that of the library as it is.
@@ -102,7 +123,7 @@ impl Library {
         self.directory().map(|directory| directory.join(FOLDER))
     }
 
-    /// As it was written, of whatever generation; `None` if there is none.
+    /// As it was written, of whatever state; `None` if there is none.
     fn kept_index(&self) -> Result<Option<Index>> {
         let Some(path) = self.index_folder().map(|folder| folder.join(FILE)) else { return Ok(None) };
         match File::open(&path) {

@@ -17,13 +17,6 @@ pub struct StoredVectors {
     pub papers: Vec<PaperRow>,
 }
 
-impl StoredVectors {
-    /// The row of a paper; `None` if it has no vector.
-    pub fn row_of(&self, paper: PaperRow) -> Option<RowId> {
-        self.papers.binary_search(&paper).ok().map(|row| RowId(row as u32))
-    }
-}
-
 /// A paper whose text is to be embedded anew.
 #[derive(Debug, Clone)]
 pub struct Pending {

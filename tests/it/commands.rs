@@ -220,6 +220,23 @@ fn an_index_that_is_damaged_old_or_gone_changes_no_answer() {
 }
 
 #[test]
+fn an_index_of_another_library_is_not_believed() {
+    let kin = Kin::new();
+    let all = papers(40);
+    let part = |name: &str, skip: usize| kin.write(name, all.lines().skip(skip).take(20).map(|line| line.to_owned() + "\n").collect::<String>());
+    let (first, second) = (part("first", 0), part("second", 20));
+    assert_eq!(kin.run(&["add", first.to_str().unwrap()]).code, 0);
+    // Another database, with as many commits and papers, beside the index of the first.
+    for file in std::fs::read_dir(kin.path("library")).unwrap().map(|file| file.unwrap().path()).filter(|path| path.is_file()) {
+        std::fs::remove_file(file).unwrap();
+    }
+    assert_eq!(kin.run(&["add", second.to_str().unwrap()]).code, 0);
+    let ask = |args: &[&str]| kin.run(&[&["similar", "2001.00025", "--format", "tsv"], args].concat()).out;
+    let answer = ask(&[]);
+    assert_eq!((answer.lines().count(), &answer), (10, &ask(&["--in", second.to_str().unwrap()])));
+}
+
+#[test]
 fn precisions_may_be_mixed_and_made_one_again() {
     let kin = Kin::new();
     let all = papers(40);

@@ -47,7 +47,7 @@ fn themes(rows: usize, dim: usize, seed: u64) -> Vectors {
 
 fn index(vectors: &Vectors, graph: Option<Build>) -> Index {
     let labels: Vec<i64> = (1..=vectors.len() as i64).collect();
-    Index::build(Source { vectors, labels: &labels, generation: 7 }, graph).unwrap()
+    Index::build(Source { vectors, labels: &labels, state: 7 }, graph).unwrap()
 }
 
 /// By comparing all, as f16 keeps them.
@@ -162,7 +162,7 @@ fn a_file_answers_as_what_was_written_and_two_builds_are_equal() {
         let mut file = file_of(&built);
         let opened = Index::open(&file).unwrap();
         opened.verify().unwrap();
-        assert_eq!((opened.len(), opened.dim(), opened.generation(), opened.has_graph()), (900, 40, 7, graph.is_some()));
+        assert_eq!((opened.len(), opened.dim(), opened.state(), opened.has_graph()), (900, 40, 7, graph.is_some()));
         assert_eq!((opened.label(RowId(4)).unwrap(), opened.row_of(5).unwrap(), opened.row_of(901).unwrap()), (5, Some(RowId(4)), None));
         let query = Numbers(11).vector(40);
         assert_eq!(opened.nearest(&query, 10, Search::Auto, |_| true).unwrap(), built.nearest(&query, 10, Search::Auto, |_| true).unwrap());
