@@ -35,6 +35,7 @@ const BLOCK: usize = 64;
 
 pub(super) struct Packed {
     instructions: Instructions,
+    arithmetic: Arithmetic,
     heads: Heads,
     words: Table,
     /// With the token type.
@@ -88,6 +89,7 @@ impl Packed {
         let Config { hidden, vocabulary, .. } = *config;
         Ok(Self {
             instructions,
+            arithmetic,
             heads: Heads { count: config.heads, dim: hidden / config.heads },
             words: weights.table(WORDS, [vocabulary, hidden], model.weights())?,
             positions: loader.positions()?,
@@ -188,7 +190,7 @@ impl Layer {
         let mut first = 0;
         for ids in batch {
             let rows = Rows { numbers: &qkv[first * qkv_stride..], stride: qkv_stride, count: ids.len() };
-            attention.attend(model.instructions, model.heads, rows, (&mut context[first * stride..], stride));
+            attention.attend((model.instructions, model.arithmetic), model.heads, rows, (&mut context[first * stride..], stride));
             first += ids.len();
         }
     }

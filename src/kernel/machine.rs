@@ -104,7 +104,13 @@ impl Instructions {
             type Output = Tile;
             const SUMS_INTEGERS: bool = SUMS_INTEGERS;
             fn run<M: Machine, const MR: usize, const NV: usize>(self, machine: M) -> Tile {
-                Tile { rows: MR, width: NV * machine.isa().f32().len(), group: M::GROUP, sums_in_16_bits: M::SUMS_IN_16_BITS }
+                Tile {
+                    rows: MR,
+                    width: NV * machine.isa().f32().len(),
+                    group: M::GROUP,
+                    sums_in_16_bits: M::SUMS_IN_16_BITS,
+                    multiplies_pairs: M::MULTIPLIES_PAIRS,
+                }
             }
         }
         self.run(Ask::<SUMS_INTEGERS>)
@@ -125,6 +131,8 @@ pub(super) struct Tile {
     pub(super) group: usize,
     /// [`Machine::SUMS_IN_16_BITS`].
     pub(super) sums_in_16_bits: bool,
+    /// [`Machine::MULTIPLIES_PAIRS`].
+    pub(super) multiplies_pairs: bool,
 }
 
 impl FromStr for Instructions {
@@ -195,6 +203,19 @@ pub(super) trait Machine: Copy {
     /// `sum + a · b`, lane by lane, where the words hold four signed bytes, from -127 to 127.
     fn dot_signed(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self>;
 
+    /// True if [`Self::dot_pairs`] is faster than a product of as many f32.
+    const MULTIPLIES_PAIRS: bool = false;
+
+    /// `sum + a · b`, lane by lane, where the words hold two integers of 16 bits whose products are not too large.
+    #[inline(always)]
+    fn dot_pairs(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self> {
+        let isa = self.isa();
+        let ops = isa.i32();
+        let low = |x| ops.shift_right::<16>(ops.shift_left::<16>(x));
+        let high = |x| ops.shift_right::<16>(x);
+        ops.add(sum, ops.add(ops.mul(low(a), low(b)), ops.mul(high(a), high(b))))
+    }
+
     /// The sum of the lanes of each of four vectors.
     #[inline(always)]
     fn sum_lanes(self, vectors: [Integers<Self>; 4]) -> [i32; 4] {
@@ -237,6 +258,14 @@ impl Machine for Avx512 {
         use std::arch::x86_64::_mm512_dpbusd_epi32;
         // SAFETY: there is an `Avx512`, so the processor has VNNI. `vpdpbusd` sums in 32 bits without saturation.
         unsafe { _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(sum.0, a[0].0, b[0].0), a[1].0, b[1].0).into() }
+    }
+
+    const MULTIPLIES_PAIRS: bool = true;
+
+    #[inline(always)]
+    fn dot_pairs(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self> {
+        // SAFETY: there is an `Avx512`, so the processor has VNNI.
+        unsafe { std::arch::x86_64::_mm512_dpwssd_epi32(sum.0, a.0, b.0).into() }
     }
 
     /// `a · b = |a| · (b with the sign of a)`.
@@ -284,6 +313,15 @@ impl Machine for Avx2 {
             let products = _mm256_add_epi16(_mm256_maddubs_epi16(a[0].0, b[0].0), _mm256_maddubs_epi16(a[1].0, b[1].0));
             _mm256_add_epi32(sum.0, _mm256_madd_epi16(products, _mm256_set1_epi16(1))).into()
         }
+    }
+
+    const MULTIPLIES_PAIRS: bool = true;
+
+    #[inline(always)]
+    fn dot_pairs(self, sum: Integers<Self>, a: Integers<Self>, b: Integers<Self>) -> Integers<Self> {
+        use std::arch::x86_64::{_mm256_add_epi32, _mm256_madd_epi16};
+        // SAFETY: there is an `Avx2`, so the processor has AVX2.
+        unsafe { _mm256_add_epi32(sum.0, _mm256_madd_epi16(a.0, b.0)).into() }
     }
 
     /// `a · b = |a| · (b with the sign of a)`; two products of 127 · 127 are not too large for 16 bits.
@@ -374,12 +412,7 @@ impl Machine for Portable {
 
     #[inline(always)]
     fn dot(self, sum: Integers<Self>, a: [Integers<Self>; 2], b: [Integers<Self>; 2]) -> Integers<Self> {
-        let isa = GenericIsa::new();
-        let ops = isa.i32();
-        let low = |x| ops.shift_right::<16>(ops.shift_left::<16>(x));
-        let high = |x| ops.shift_right::<16>(x);
-        let product = |a, b| ops.add(ops.mul(low(a), low(b)), ops.mul(high(a), high(b)));
-        ops.add(sum, ops.add(product(a[0], b[0]), product(a[1], b[1])))
+        self.dot_pairs(self.dot_pairs(sum, a[0], b[0]), a[1], b[1])
     }
 
     #[inline(always)]

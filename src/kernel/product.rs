@@ -33,7 +33,8 @@ pub enum Arithmetic {
     /// Products of bf16 summed in f32.
     #[cfg(target_arch = "x86_64")]
     Bf16(Bf16),
-    /// Weights of 8 bits with a scale for each output, activations of 8 bits with a scale and an offset for each row.
+    /// Weights of 8 bits with a scale for each output, activations of 8 bits with a scale and an offset for each row; in
+    /// attention, where both sides are activations, 16 bits.
     Int8,
 }
 

@@ -136,7 +136,7 @@ fn normalise_row<M: Machine>(machine: M, row: &mut [f32], added: &[f32], norm: &
 
 /// Loads as many lanes as there are numbers; the rest is 0.
 #[inline(always)]
-fn load_part<M: Machine>(machine: M, from: &[f32]) -> Floats<M> {
+pub(super) fn load_part<M: Machine>(machine: M, from: &[f32]) -> Floats<M> {
     let ops = machine.isa().f32();
     if from.len() >= ops.len() { ops.load(from) } else { ops.load_pad(from).0 }
 }
@@ -153,6 +153,12 @@ pub(super) fn store_part<M: Machine>(machine: M, vector: Floats<M>, to: &mut [f3
     }
 }
 
+/// The largest lane. (`f32::max` would ask each lane whether it is a number.)
+#[inline(always)]
+pub(super) fn max_of<M: Machine>(_: M, vector: Floats<M>) -> f32 {
+    vector.to_array().into_iter().fold(f32::MIN, |most, x| if x > most { x } else { most })
+}
+
 /// `2^(x - max)` for each `x`, in place; returns one over their sum. The length must be a multiple of a vector's.
 #[inline(always)]
 pub(super) fn exp2_and_sum<M: Machine>(machine: M, row: &mut [f32]) -> f32 {
@@ -161,7 +167,7 @@ pub(super) fn exp2_and_sum<M: Machine>(machine: M, row: &mut [f32]) -> f32 {
     for x in row.chunks_exact(ops.len()) {
         most = ops.max(most, ops.load(x));
     }
-    let most = ops.splat(most.to_array().into_iter().fold(f32::MIN, f32::max));
+    let most = ops.splat(max_of(machine, most));
     let mut sum = ops.zero();
     for x in row.chunks_exact_mut(ops.len()) {
         let y = exp2(machine, ops.sub(ops.load(x), most));

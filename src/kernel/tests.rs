@@ -154,18 +154,32 @@ fn attention_agrees_with_its_formula() {
         let qkv = numbers(length * stride, 4);
         let part = |row: usize, part: usize, head: usize| &qkv[row * stride + part * hidden + head * heads.dim..][..heads.dim];
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum::<f64>();
-        for set in available() {
+        for (set, arithmetic, tolerance) in available().into_iter().flat_map(|set| [(set, Arithmetic::F32, 2e-6), (set, Arithmetic::Int8, 2e-3)]) {
             let mut out = vec![7.0; length * hidden];
-            Attention::default().attend(set, heads, Rows { numbers: &qkv, stride, count: length }, (&mut out, hidden));
+            Attention::default().attend((set, arithmetic), heads, Rows { numbers: &qkv, stride, count: length }, (&mut out, hidden));
             for (row, head) in (0..length).flat_map(|row| (0..heads.count).map(move |head| (row, head))) {
                 let scores: Vec<f64> = (0..length).map(|key| dot(part(row, 0, head), part(key, 1, head)).exp2()).collect();
                 let sum: f64 = scores.iter().sum();
                 for i in 0..heads.dim {
                     let expected = (0..length).map(|key| scores[key] / sum * f64::from(part(key, 2, head)[i])).sum::<f64>();
                     let got = out[row * hidden + head * heads.dim + i];
-                    assert!((f64::from(got) - expected).abs() < 2e-6, "{set:?} {heads:?} row {row}: {got} {expected}");
+                    assert!((f64::from(got) - expected).abs() < tolerance, "{set:?} {heads:?} row {row}: {got} {expected}");
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn attention_to_the_same_thing_everywhere_is_that_thing() {
+    // As large as integers get: a sum that is too large would turn round.
+    for (dim, length) in [(32, 512), (64, 300), (16, 1)] {
+        for (set, arithmetic) in available().into_iter().flat_map(|set| [(set, Arithmetic::F32), (set, Arithmetic::Int8)]) {
+            let qkv = vec![-1.5; length * 3 * dim];
+            let mut out = vec![7.0; length * dim];
+            let rows = Rows { numbers: &qkv, stride: 3 * dim, count: length };
+            Attention::default().attend((set, arithmetic), Heads { count: 1, dim }, rows, (&mut out, dim));
+            assert!(out.iter().all(|x| (x + 1.5).abs() < 2e-3), "{set:?} {dim} {length}: {}", out[0]);
         }
     }
 }

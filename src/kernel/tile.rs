@@ -169,7 +169,7 @@ pub(super) fn run<M: Machine, X: Multiply<M>, const MR: usize, const NV: usize>(
 }
 
 /// Words are f32.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Float32;
 
 impl<M: Machine> Multiply<M> for Float32 {
@@ -191,6 +191,30 @@ impl<M: Machine> Multiply<M> for Float32 {
     #[inline(always)]
     fn finish(self, _: M, sum: Floats<M>, _: usize, _: usize) -> Floats<M> {
         sum
+    }
+}
+
+/// Words are two integers of 16 bits.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Pairs;
+
+impl<M: Machine> Multiply<M> for Pairs {
+    const IN_STRIPS: bool = false;
+    type Sum = Integers<M>;
+
+    #[inline(always)]
+    fn zero(self, machine: M) -> Integers<M> {
+        machine.isa().i32().zero()
+    }
+
+    #[inline(always)]
+    fn step(self, machine: M, sum: Integers<M>, a: [Integers<M>; 2], b: [Integers<M>; 2]) -> Integers<M> {
+        machine.dot_pairs(machine.dot_pairs(sum, a[0], b[0]), a[1], b[1])
+    }
+
+    #[inline(always)]
+    fn finish(self, machine: M, sum: Integers<M>, _: usize, _: usize) -> Floats<M> {
+        machine.isa().i32().to_float(sum)
     }
 }
 
