@@ -23,7 +23,7 @@ pub struct Build {
 
 impl Default for Build {
     fn default() -> Self {
-        Self { m: 24, ef_construction: 128 }
+        Self { m: 24, ef_construction: 64 }
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) fn build(coded: Coded<'_>, how: Build) -> Result<Links> {
         hnsw.insert((code, row));
     }
     let mut links = take_over(&hnsw, rows, how.m);
-    mend(&mut links, coded)?;
+    mend(&mut links, coded, (0..rows as u32).collect())?;
     Ok(links)
 }
 
@@ -88,28 +88,28 @@ fn fill(places: &mut [i32], list: &[Neighbour]) {
     places.iter_mut().zip(list).for_each(|(place, (_, row))| *place = row as i32);
 }
 
-/// Links again the rows that are not found by their own code, and lists those that are not found even then.
-pub(super) fn mend(links: &mut Links, coded: Coded<'_>) -> Result<()> {
-    let all: Vec<u32> = (0..(coded.codes.len() / coded.shape.stride()) as u32).collect();
-    let lost = lost(links, coded, &all)?;
-    if lost.is_empty() {
-        return Ok(());
-    }
+/// Links again those of the rows that are not found by their own code, and lists as strays those that are not found even then.
+pub(super) fn mend(links: &mut Links, coded: Coded<'_>, mut rows: Vec<u32>) -> Result<()> {
     let mut room = Room::default();
-    for &row in &lost {
-        links.link(coded, row, &mut room)?;
+    for row in lost(links, coded, &rows)? {
+        // Linking may push others out.
+        rows.extend(links.link(coded, row, &mut room)?);
     }
-    // Linking may have pushed others out.
-    links.strays = self::lost(links, coded, &all)?.into_iter().map(|row| row as i32).collect();
+    rows.sort_unstable();
+    rows.dedup();
+    links.strays = lost(links, coded, &rows)?.into_iter().map(|row| row as i32).collect();
     Ok(())
 }
 
 /// Those of `rows` that a search for their own code does not meet among the nearest.
-pub(super) fn lost(links: &Links, coded: Coded<'_>, rows: &[u32]) -> Result<Vec<u32>> {
+fn lost(links: &Links, coded: Coded<'_>, rows: &[u32]) -> Result<Vec<u32>> {
     let graph = links.graph(coded);
+    let finds = |room: &mut Room, row: u32, ef: usize| -> Result<bool> {
+        Ok(graph.search(&coded.code(row), ef, room, |_| true)?.iter().any(|rank| rank.row() == row))
+    };
+    // Nearly all are found by a short walk.
     let is_lost = |room: &mut Room, &row: &u32| -> Result<Option<u32>> {
-        let found = graph.search(&coded.code(row), EF_LINK, room, |_| true)?;
-        Ok((!found.iter().any(|rank| rank.row() == row)).then_some(row))
+        Ok((!finds(room, row, EF_LINK / 8)? && !finds(room, row, EF_LINK)?).then_some(row))
     };
     let lost: Result<Vec<Option<u32>>> = rows.par_iter().map_init(Room::default, is_lost).collect();
     Ok(lost?.into_iter().flatten().collect())

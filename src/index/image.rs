@@ -45,6 +45,10 @@ pub(super) struct Header {
     pub(super) entry: u32,
     /// The largest of the codes' scales.
     pub(super) largest_scale: f32,
+    /// Rows that the graph was built of, before others were linked into it.
+    pub(super) built: usize,
+    /// Rows without a label.
+    pub(super) gone: usize,
 }
 
 /// In the order in which they are written.
@@ -219,6 +223,8 @@ fn write_header(words: &mut [i32], header: &Header, sections: &[(usize, usize); 
     words[8] = header.ef_construction as i32;
     words[9] = header.entry as i32;
     words[10] = header.largest_scale.to_bits() as i32;
+    words[11] = header.built as i32;
+    words[12] = header.gone as i32;
     for (i, &(start, len)) in sections.iter().enumerate() {
         words[TABLE + 4 * i..][..2].copy_from_slice(&halves(start as u64));
         words[TABLE + 4 * i + 2..][..2].copy_from_slice(&halves(len as u64));
@@ -252,6 +258,8 @@ fn read_header(words: &[i32]) -> Result<(Header, [(usize, usize); SECTIONS])> {
         ef_construction: number(8),
         entry: words[9] as u32,
         largest_scale: f32::from_bits(words[10] as u32),
+        built: number(11),
+        gone: number(12),
     };
     let mut sections = [(0, 0); SECTIONS];
     let mut end = BLOCK;

@@ -45,18 +45,26 @@ impl Links {
     }
 
     /// Links a row on the lowest level, where its list is replaced if it has one: `2m` neighbours of [`Self::select`] among
-    /// those that a search finds, and back from each of them.
-    pub(super) fn link(&mut self, coded: Coded<'_>, row: u32, room: &mut Room) -> Result<()> {
+    /// those that a search finds, and back from each of them. Returns the rows that lost a link by it.
+    pub(super) fn link(&mut self, coded: Coded<'_>, row: u32, room: &mut Room) -> Result<Vec<u32>> {
         let query = coded.code(row);
         let mut found = self.graph(coded).search(&query, EF_LINK, room, |other| other != row)?;
         let near = select(coded, &mut found, 2 * self.m);
+        let mut pushed = self.list(row);
+        pushed.retain(|old| !near.contains(old));
         self.write(row, &near);
         for other in near {
             let mut ranks = self.ranked(coded, other, row);
             let kept = if ranks.len() > 2 * self.m { select(coded, &mut ranks, 2 * self.m) } else { ranks.iter().map(|rank| rank.row()).collect() };
+            pushed.extend(ranks.iter().map(|rank| rank.row()).filter(|old| !kept.contains(old)));
             self.write(other, &kept);
         }
-        Ok(())
+        Ok(pushed)
+    }
+
+    fn list(&self, row: u32) -> Vec<u32> {
+        let list = &self.lists[row as usize * 2 * self.m..][..2 * self.m];
+        list.iter().filter(|&&near| near != NONE).map(|&near| near as u32).collect()
     }
 
     fn write(&mut self, row: u32, near: &[u32]) {
@@ -67,8 +75,8 @@ impl Links {
 
     /// A row's neighbours and one more, each with its cosine to the row.
     fn ranked(&self, coded: Coded<'_>, row: u32, more: u32) -> Vec<Rank> {
-        let list = &self.lists[row as usize * 2 * self.m..][..2 * self.m];
-        let mut rows: Vec<u32> = list.iter().filter(|&&near| near != NONE && near as u32 != more).map(|&near| near as u32).collect();
+        let mut rows = self.list(row);
+        rows.retain(|&near| near != more);
         rows.push(more);
         let query = coded.code(row);
         let graph = self.graph(coded);

@@ -10,12 +10,18 @@
 //! scan loses none. Vectors have length 1, so that the inner product is the cosine. A row is a number here, with a label
 //! that the caller gave it; never a paper or a path.
 //!
+//! What changed after an index was built stands beside it: labels that are gone, and a tail of new rows, which is searched
+//! exactly. Both can be taken into the graph, which is built anew only once much has changed.
+//!
 //! | file | what it does |
 //! |---|---|
 //! | `codes` | vectors as bytes |
-//! | `scan` | every row; the neighbours of every row |
+//! | `scan` | every row |
+//! | `neighbours` | the neighbours of every row |
 //! | `graph` | the walk |
 //! | `build`, `link` | the graph, by `hnsw_rs`; mending it and adding to it |
+//! | `merge` | what changed after a build |
+//! | `rows` | sets of rows |
 //! | `image` | all of it as the bytes of a file, searched in place |
 //! | `rank` | the order of answers |
 
@@ -24,18 +30,21 @@ mod codes;
 mod graph;
 mod image;
 mod link;
+mod merge;
+mod neighbours;
 mod rank;
+mod rows;
 mod scan;
 
 use std::fs::File;
 use std::io::Write;
+use std::str::FromStr;
 use std::sync::Mutex;
 
 use half::f16;
-use half::slice::HalfFloatSliceExt;
 
 use crate::error::{Error, Result};
-use crate::kernel::{Instructions, Mapped};
+use crate::kernel::{Instructions, Mapped, from_halves};
 use crate::vector::{RowId, Vectors, dot};
 use codes::{Code, Shape};
 use graph::{Graph, Level, Room};
@@ -45,10 +54,15 @@ use rank::{Rank, keep_best};
 
 pub use build::Build;
 pub use rank::Neighbour;
+pub use rows::RowSet;
 
 /// Vectors ready to be searched.
 pub struct Index {
     image: Image,
+    /// Rows of the image that still stand for their label.
+    live: RowSet,
+    /// Rows behind those of the image.
+    tail: Option<Box<Index>>,
     instructions: Instructions,
     /// What searches need while they search.
     rooms: Mutex<Vec<Room>>,
@@ -66,6 +80,19 @@ pub enum Search {
     Graph(usize),
 }
 
+impl FromStr for Search {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "auto" => Ok(Self::Auto),
+            "exact" => Ok(Self::Exact),
+            "hnsw" => Ok(Self::Graph(EF)),
+            other => Err(Error::usage(format!("no search {other:?}; expected auto, exact or hnsw"))),
+        }
+    }
+}
+
 /// What an index is built from.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
@@ -78,7 +105,7 @@ pub struct Source<'a> {
 }
 
 /// Candidates of a walk, unless the caller says.
-const EF: usize = 96;
+const EF: usize = 192;
 
 impl Index {
     /// Builds an index, with a graph if `graph` says how.
@@ -112,12 +139,19 @@ impl Index {
             ef_construction: graph.map_or(0, |how| how.ef_construction),
             entry: links.as_ref().map_or(0, |links| links.entry),
             largest_scale: codes.chunks_exact(shape.stride()).map(codes::scale).fold(0.0, f32::max),
+            built: labels.len(),
+            gone: 0,
         };
-        Ok(Self::of(put_together(header, labels, [&codes, &halves], links.as_ref())))
+        Self::of(put_together(header, labels, [&codes, &halves], links.as_ref()))
     }
 
-    fn of(image: Image) -> Self {
-        Self { image, instructions: Instructions::best(), rooms: Mutex::default() }
+    fn of(image: Image) -> Result<Self> {
+        let mut live = RowSet::all(image.header().rows);
+        if image.header().gone > 0 {
+            let labels = image.section(Section::Labels)?.chunks_exact(2).map(label).enumerate();
+            labels.filter(|(_, label)| *label == 0).for_each(|(row, _)| live.remove(RowId(row as u32)));
+        }
+        Ok(Self { image, live, tail: None, instructions: Instructions::best(), rooms: Mutex::default() })
     }
 
     /// Opens what [`Self::write`] wrote. Its head is checked now, and each block when it is first needed.
@@ -127,7 +161,7 @@ impl Index {
     /// [`Error::IndexDamaged`] if it is no index, or of another version, or was cut or changed.
     pub fn open(file: &File) -> Result<Self> {
         let mapped = Mapped::new(file).map_err(|e| damaged(format!("it cannot be mapped: {e}")))?;
-        Image::open(mapped).map(Self::of)
+        Image::open(mapped).and_then(Self::of)
     }
 
     /// Writes all of it.
@@ -148,14 +182,14 @@ impl Index {
         self.image.check_all()
     }
 
-    /// Rows.
+    /// Rows, those among them that stand for nothing any more.
     pub fn len(&self) -> usize {
-        self.image.header().rows
+        self.image.header().rows + self.tail.as_ref().map_or(0, |tail| tail.len())
     }
 
-    /// True without rows.
+    /// True if no row stands for anything.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.live.is_empty() && self.tail.as_ref().is_none_or(|tail| tail.is_empty())
     }
 
     /// Numbers a vector.
@@ -179,32 +213,47 @@ impl Index {
     ///
     /// [`Error::IndexDamaged`].
     pub fn label(&self, row: RowId) -> Result<i64> {
-        let words = self.image.part(Section::Labels, 2 * row.index()..2 * row.index() + 2)?;
-        Ok(label(words))
+        match self.in_tail(row) {
+            Some((tail, row)) => tail.label(row),
+            None => self.image.part(Section::Labels, 2 * row.index()..2 * row.index() + 2).map(label),
+        }
     }
 
-    /// The row with a label; `None` if there is none.
+    /// The row with a label, which is above 0; `None` if there is none.
     ///
     /// # Errors
     ///
     /// [`Error::IndexDamaged`].
     pub fn row_of(&self, wanted: i64) -> Result<Option<RowId>> {
-        let (mut low, mut high) = (0, self.len());
+        let (mut low, mut high) = (0, self.image.header().rows);
         while low < high {
             let middle = low + (high - low) / 2;
             let row = self.row_in_order(middle)?;
             match self.label(row)?.cmp(&wanted) {
-                std::cmp::Ordering::Equal => return Ok(Some(row)),
+                std::cmp::Ordering::Equal if self.live.contains(row) => return Ok(Some(row)),
+                std::cmp::Ordering::Equal => break,
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
             }
         }
-        Ok(None)
+        let of_tail = self.tail.as_ref().map(|tail| tail.row_of(wanted)).transpose()?.flatten();
+        Ok(of_tail.map(|row| self.behind(row)))
     }
 
     fn row_in_order(&self, at: usize) -> Result<RowId> {
-        let row = self.image.part(Section::Order, at..at + 1)?[0] as u32;
-        if (row as usize) < self.len() { Ok(RowId(row)) } else { Err(damaged(format!("it names row {row} of {}", self.len()))) }
+        let (row, rows) = (self.image.part(Section::Order, at..at + 1)?[0] as u32, self.image.header().rows);
+        if (row as usize) < rows { Ok(RowId(row)) } else { Err(damaged(format!("it names row {row} of {rows}"))) }
+    }
+
+    /// The tail, and a row's number in it, if the row stands there.
+    fn in_tail(&self, row: RowId) -> Option<(&Self, RowId)> {
+        let first = self.image.header().rows as u32;
+        self.tail.as_deref().filter(|_| row.0 >= first).map(|tail| (tail, RowId(row.0 - first)))
+    }
+
+    /// The number here of a row of the tail.
+    fn behind(&self, row: RowId) -> RowId {
+        RowId(self.image.header().rows as u32 + row.0)
     }
 
     /// A row's vector, as f16 keeps it.
@@ -219,49 +268,68 @@ impl Index {
     }
 
     fn read_vector(&self, row: RowId, to: &mut [f32]) -> Result<()> {
+        if let Some((tail, row)) = self.in_tail(row) {
+            return tail.read_vector(row, to);
+        }
         let words = self.dim().div_ceil(2);
-        let words = self.image.part(Section::Halves, row.index() * words..(row.index() + 1) * words)?;
-        let halves: Vec<f16> = words.iter().flat_map(|&pair| [pair as u16, (pair >> 16) as u16]).take(to.len()).map(f16::from_bits).collect();
-        halves.convert_to_f32_slice(to);
+        from_halves(self.instructions, self.image.part(Section::Halves, row.index() * words..(row.index() + 1) * words)?, to);
         Ok(())
     }
 
-    /// The `k` rows nearest to `query` among those that `keep` lets through, the nearest first, and of equal ones the lower
-    /// row. The cosines are those of the vectors as f16 keeps them.
+    /// The `k` rows nearest to `query` among those `within`, the nearest first, and of equal ones the lower row. The cosines
+    /// are those of the vectors as f16 keeps them.
     ///
     /// # Errors
     ///
     /// [`Error::IndexDamaged`].
-    pub fn nearest(&self, query: &[f32], k: usize, search: Search, keep: impl Fn(RowId) -> bool + Sync) -> Result<Vec<Neighbour>> {
+    pub fn nearest(&self, query: &[f32], k: usize, search: Search, within: &RowSet) -> Result<Vec<Neighbour>> {
         assert_eq!(query.len(), self.dim());
         let code = Code::new(self.image.shape(), query);
-        let ef = match search {
-            Search::Graph(ef) => Some(ef),
-            Search::Auto => Some(EF),
-            Search::Exact => None,
-        };
-        if let Some(ef) = ef.filter(|_| self.has_graph()) {
-            let found = self.walk(&code, ef.max(k), &keep)?;
-            // Fewer than were asked for may mean that the filter stood in the way.
-            if found.len() >= k {
-                return self.rescore(query, found, k);
-            }
+        let (mut allowed, of_tail) = within.split(self.image.header().rows);
+        allowed.intersect(&self.live);
+        let mut found = self.candidates(&code, k, search, &allowed)?;
+        if let Some(tail) = &self.tail {
+            let candidates = tail.scan(&code, k, &of_tail)?;
+            found.extend(candidates.into_iter().map(|rank| Rank::new(self.behind(RowId(rank.row())).0, rank.cosine())));
         }
-        let found = self.scan(&code, k, &keep)?;
         self.rescore(query, found, k)
     }
 
+    /// Rows of the image that may be among the nearest.
+    fn candidates(&self, query: &Code, k: usize, search: Search, allowed: &RowSet) -> Result<Vec<Rank>> {
+        let ef = match search {
+            Search::Graph(ef) => Some(ef),
+            Search::Auto if self.walk_is_shorter(allowed.len()) => Some(EF),
+            Search::Auto | Search::Exact => None,
+        };
+        if let Some(ef) = ef.filter(|_| self.has_graph()) {
+            let found = self.walk(query, ef.max(k), allowed)?;
+            // Fewer than were asked for may mean that the filter stood in the way.
+            if found.len() >= k {
+                return Ok(found);
+            }
+        }
+        self.scan(query, k, allowed)
+    }
+
+    /// A walk looks at `1/f` times as many rows where a filter lets the share `f` through; an exact search looks at those only.
+    /// Without a filter a walk is as long as comparing some thousand rows.
+    fn walk_is_shorter(&self, allowed: usize) -> bool {
+        const AS_LONG_AS: usize = 12_000;
+        allowed.saturating_mul(allowed) > self.image.header().rows.saturating_mul(AS_LONG_AS)
+    }
+
     /// Candidates of a walk, with the strays.
-    fn walk(&self, query: &Code, ef: usize, keep: &impl Fn(RowId) -> bool) -> Result<Vec<Rank>> {
+    fn walk(&self, query: &Code, ef: usize, allowed: &RowSet) -> Result<Vec<Rank>> {
         let graph = self.graph()?;
         let mut room = self.rooms.lock().ok().and_then(|mut rooms| rooms.pop()).unwrap_or_default();
-        let found = graph.search(query, ef, &mut room, |row| keep(RowId(row)));
+        let found = graph.search(query, ef, &mut room, |row| allowed.contains(RowId(row)));
         if let Ok(mut rooms) = self.rooms.lock() {
             rooms.push(room);
         }
         let mut found = found?;
         let strays = self.image.section(Section::Strays)?.iter().map(|&row| row as u32);
-        let strays: Vec<u32> = strays.filter(|&row| (row as usize) < self.len() && keep(RowId(row))).collect();
+        let strays: Vec<u32> = strays.filter(|&row| allowed.contains(RowId(row))).collect();
         let mut dots = Vec::new();
         graph.compare(query, &strays, &mut dots)?;
         found.extend(strays.iter().zip(dots).map(|(&row, dot)| graph.rank(query, row, dot)));

@@ -11,7 +11,7 @@
 //! bf16        products of bf16
 //! quantise    rows of f32 -> rows of small integers
 //! attention   softmax(Q Kᵀ) V of one text, head by head
-//! rows        LayerNorm, GELU, softmax, pooling's sums
+//! rows        LayerNorm, GELU, softmax, f16 to f32
 //! bytes       inner products of rows of bytes
 //! aligned     numbers that begin at a cache line
 //! mapped      a file's bytes in memory
@@ -40,6 +40,6 @@ pub(crate) use bytes::{ByteRows, LINE_WORDS, dot_pair, dot_range, dot_rows};
 pub use machine::{Instructions, multiply_and_add};
 pub(crate) use mapped::Mapped;
 pub use product::{Arithmetic, Linear, Rows, Scratch};
-pub(crate) use quantise::round;
+pub(crate) use quantise::{activation_error, round};
 pub use rows::gelu;
-pub(crate) use rows::{Norm, relu};
+pub(crate) use rows::{Norm, from_halves, relu};

@@ -88,6 +88,8 @@ pub struct Linear {
     scales: Aligned<f32>,
     /// For small integers: of each output's weights, what an offset of the activations adds.
     sums: Aligned<f32>,
+    /// For small integers: of each output's weights, the length of what they leave out.
+    errors: Aligned<f32>,
 }
 
 /// The room that a product needs beside its operands; it grows and is used again.
@@ -123,14 +125,15 @@ impl Linear {
             bias: Aligned::new(padded),
             scales: Aligned::new(padded),
             sums: Aligned::new(padded),
+            errors: Aligned::new(padded),
         };
         linear.bias[..outputs].copy_from_slice(bias);
-        let columns = linear.scales.par_chunks_mut(width).zip(linear.sums.par_chunks_mut(width));
+        let columns = linear.scales.par_chunks_mut(width).zip(linear.sums.par_chunks_mut(width)).zip(linear.errors.par_chunks_mut(width));
         let panels = linear.panels.par_chunks_exact_mut(width * words).zip(columns).zip(weights.par_chunks(width * inputs));
-        panels.for_each(|((panel, (scales, sums)), weights)| {
+        panels.for_each(|((panel, ((scales, sums), errors)), weights)| {
             for (column, row) in weights.chunks_exact(inputs).enumerate() {
                 let words = panel[column..].iter_mut().step_by(width);
-                (scales[column], sums[column]) = pack_row(arithmetic, arithmetic.tile(instructions), row, words);
+                [scales[column], sums[column], errors[column]] = pack_row(arithmetic, arithmetic.tile(instructions), row, words);
             }
         });
         linear
@@ -151,6 +154,11 @@ impl Linear {
     /// From one row of the result to the next.
     pub fn stride(&self) -> usize {
         self.bias.len()
+    }
+
+    /// For small integers: of an output's weights, the length of what they leave out, as a vector.
+    pub(crate) fn error(&self, output: usize) -> f32 {
+        self.errors[output]
     }
 
     /// The product with each row of `x`, into rows of `out`, [`Self::stride`] apart. There must be at least a tile's rows.
@@ -219,8 +227,8 @@ impl Linear {
     }
 }
 
-/// Writes the words of one output's weights; for small integers, returns their scale and their sum.
-fn pack_row<'a>(arithmetic: Arithmetic, tile: Tile, row: &[f32], places: impl Iterator<Item = &'a mut i32>) -> (f32, f32) {
+/// Writes the words of one output's weights; for small integers, returns their scale, their sum and what they leave out.
+fn pack_row<'a>(arithmetic: Arithmetic, tile: Tile, row: &[f32], places: impl Iterator<Item = &'a mut i32>) -> [f32; 3] {
     match arithmetic {
         Arithmetic::F32 => places.zip(row).for_each(|(place, number)| *place = number.to_bits() as i32),
         #[cfg(target_arch = "x86_64")]
@@ -233,8 +241,9 @@ fn pack_row<'a>(arithmetic: Arithmetic, tile: Tile, row: &[f32], places: impl It
                 let small = integers.iter().map(|&q| q as u32 & (u32::MAX >> (32 - bits)));
                 *place = small.enumerate().fold(0, |word, (i, q)| word | q << (i * bits)) as i32;
             }
-            return (scale, integers.iter().sum::<i32>() as f32);
+            let left_out = row.iter().zip(&integers).map(|(x, &q)| (x - q as f32 * scale).powi(2)).sum::<f32>().sqrt();
+            return [scale, integers.iter().sum::<i32>() as f32, left_out];
         }
     }
-    (0.0, 0.0)
+    [0.0; 3]
 }

@@ -71,6 +71,12 @@ fn keep_in_16_bits(integers: &mut [i32]) {
     }
 }
 
+/// The most that the integers of a row of activations leave out of it, as the length of a vector: half a step in each number.
+pub(crate) fn activation_error(row: &[f32]) -> f32 {
+    let (least, most) = row.iter().fold((f32::MAX, f32::MIN), |(least, most), &x| (least.min(x), most.max(x)));
+    (most - least).max(0.0) / 255.0 * 0.5 * (row.len() as f32).sqrt()
+}
+
 /// Writes a row of activations as small integers, one after another.
 pub(super) fn quantise_row(instructions: Instructions, row: &[f32], words: &mut [i32]) -> Scale {
     instructions.run(QuantiseRow { row, words })

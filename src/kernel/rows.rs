@@ -1,6 +1,6 @@
 //! Functions of numbers in rows: 2ˣ, GELU, LayerNorm, softmax.
 
-use rten_simd::ops::{BitOps, FloatOps, IntOps, NumOps};
+use rten_simd::ops::{BitOps, Extend, FloatOps, IntOps, NumOps};
 use rten_simd::{Isa, Simd};
 
 use super::machine::{Floats, Instructions, Kernel, Machine};
@@ -132,6 +132,31 @@ fn normalise_row<M: Machine>(machine: M, row: &mut [f32], added: &[f32], norm: &
         let difference = ops.mul(ops.sub(load_part(machine, x), mean), scale);
         store_part(machine, ops.mul_add(difference, load_part(machine, weight), load_part(machine, bias)), x);
     }
+}
+
+/// Numbers of f16, two a word, as f32. As many as `to` has room for; there must be so many.
+pub(crate) fn from_halves(instructions: Instructions, words: &[i32], to: &mut [f32]) {
+    struct Widen<'a>(&'a [i32], &'a mut [f32]);
+    impl Kernel for Widen<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn run<M: Machine, const MR: usize, const NV: usize>(self, machine: M) {
+            let Self(words, to) = self;
+            let (ops, halves, ints) = (machine.isa().f32(), machine.isa().f16(), machine.isa().i32());
+            let (vectors, rest) = words.split_at(to.len() / (2 * ops.len()) * ops.len());
+            let (places, last) = to.split_at_mut(2 * vectors.len());
+            for (to, words) in places.chunks_exact_mut(2 * ops.len()).zip(vectors.chunks_exact(ops.len())) {
+                let numbers = ints.load(words).reinterpret_cast();
+                ops.store(halves.extend_low(numbers), to);
+                ops.store(halves.extend_high(numbers), &mut to[ops.len()..]);
+            }
+            for (i, to) in last.iter_mut().enumerate() {
+                *to = half::f16::from_bits((rest[i / 2] >> (i % 2 * 16)) as u16).to_f32();
+            }
+        }
+    }
+    assert!(words.len() == to.len().div_ceil(2));
+    instructions.run(Widen(words, to));
 }
 
 /// Loads as many lanes as there are numbers; the rest is 0.

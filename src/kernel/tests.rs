@@ -147,6 +147,20 @@ fn products_of_bytes_are_those_of_their_integers() {
 }
 
 #[test]
+fn halves_become_the_numbers_they_are() {
+    for len in [1, 2, 7, 16, 33, 384] {
+        let halves: Vec<half::f16> = numbers(len, 11).into_iter().map(half::f16::from_f32).collect();
+        let bits = |at: usize| halves.get(at).map_or(0, |half| i32::from(half.to_bits()));
+        let words: Vec<i32> = (0..len.div_ceil(2)).map(|i| bits(2 * i) | bits(2 * i + 1) << 16).collect();
+        for set in available() {
+            let mut out = vec![7.0; len];
+            from_halves(set, &words, &mut out);
+            assert_eq!(out, halves.iter().map(|half| half.to_f32()).collect::<Vec<_>>(), "{set:?} {len}");
+        }
+    }
+}
+
+#[test]
 fn attention_agrees_with_its_formula() {
     for (heads, length) in [((3, 12), 5), ((12, 32), 70), ((2, 64), 33), ((1, 20), 1), ((2, 14), 17)] {
         let heads = Heads { count: heads.0, dim: heads.1 };

@@ -1,24 +1,33 @@
 //! The index beside the database: made of it, and never believed.
 //!
-//! `index/papers.index` names the state of the library that it was built from. One that is not there, or of another
-//! state, or damaged is passed over: then the index is made in memory of the vectors in the database, which takes
-//! longer and answers the same. It is written aside, synced and renamed, so that readers see the old one or the new one.
+//! `index/papers.index` has a number of its own, which the database notes when it is kept; from then on the database also
+//! notes which vectors change. So an index of long ago still answers: what changed is laid over it. One that is not there,
+//! or of another number, or damaged is passed over: then an index is made in memory of the vectors in the database, which
+//! takes longer and answers the same. It is written aside, synced and renamed, so that readers see the old one or the new.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use rusqlite::OptionalExtension;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::vectors::StoredVectors;
 use super::{Library, PaperRow};
 use crate::error::{Error, Result};
-use crate::index::{Index, Source};
+use crate::index::{Build, Index, Neighbour, RowSet, Search, Source};
+use crate::vector::RowId;
 
 const FOLDER: &str = "index";
 const FILE: &str = "papers.index";
 /// What a write that was cut short leaves; the next one takes its place.
 const ASIDE: &str = "papers.index.new";
+
+/// From so many vectors on an index that is kept has a graph. Comparing as many takes a thread about 1.5 ms, which nobody
+/// notices beside the start of the process, and misses nothing; a graph would answer in 0.2 ms and take a minute to build.
+/// (Walks are shorter from about 6,000 rows on; `benches/index.rs` measures it.)
+pub const GRAPH_FROM: usize = 50_000;
 
 /// An index of the library as it is, and where it comes from.
 pub struct Indexed {
@@ -26,41 +35,87 @@ pub struct Indexed {
     pub index: Index,
     /// What was wrong with the one that was kept, if something was.
     pub damage: Option<String>,
-    /// True if it is the one that was kept.
+    /// True if it is the one that was kept, perhaps with changes laid over it.
     pub is_kept: bool,
 }
 
+/// What is kept beside the database.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct IndexStatus {
+    /// False if each question makes an index for itself.
+    pub is_kept: bool,
+    /// True if questions walk a graph, unless a filter leaves few papers; else they compare all.
+    pub has_graph: bool,
+    /// Papers that came, changed or went since; those that are there are compared one by one.
+    pub changed: u64,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// What [`Library::recall`] found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Recall {
+    /// Papers whose nearest were looked for.
+    pub questions: u64,
+    /// Of the nearest papers, those that were found.
+    pub found: u64,
+    /// The nearest papers.
+    pub of: u64,
+}
+
+impl Recall {
+    /// recall@10: the share that was found; 1 where there was nothing to find.
+    pub fn share(&self) -> f64 {
+        if self.of == 0 { 1.0 } else { self.found as f64 / self.of as f64 }
+    }
+}
+
 impl Library {
-    /// The index of all vectors: the one that was kept, or else one in memory.
+    /// The index of all vectors: the one that was kept, with what changed since, or else one in memory.
     ///
     /// # Errors
     ///
     /// As [`Library::vectors`].
     pub fn index(&self) -> Result<Indexed> {
-        let state = self.state()?;
-        let damage = match self.kept_index() {
-            Ok(Some(index)) if index.state() == state => return Ok(Indexed { index, damage: None, is_kept: true }),
-            Ok(_) => None,
+        // What is read here must be of one moment; others may write meanwhile.
+        let _moment = self.connection.unchecked_transaction()?;
+        let damage = match self.kept_index().and_then(|kept| kept.map(|index| self.lay_over(index)).transpose()) {
+            Ok(Some(index)) => return Ok(Indexed { index, damage: None, is_kept: true }),
+            Ok(None) => None,
             Err(Error::IndexDamaged { what }) => Some(what),
             Err(e) => return Err(e),
         };
         Ok(Indexed { index: self.build_index()?, damage, is_kept: false })
     }
 
-    /// An index of all vectors, in memory.
+    /// An index of all vectors, in memory, without a graph.
     ///
     /// # Errors
     ///
     /// As [`Library::vectors`].
     pub fn build_index(&self) -> Result<Index> {
-        let state = self.state()?;
-        let stored = self.vectors()?;
-        let labels: Vec<i64> = stored.papers.iter().map(|PaperRow(row)| *row).collect();
-        Index::build(Source { vectors: &stored.vectors, labels: &labels, state }, None)
+        self.build(&self.vectors()?, None)
     }
 
-    /// A number for the vectors as they are. The generation alone will not do: a database that took the place of another one,
-    /// beside whose index it stands now, may have the same. So the first and the last vector count too.
+    fn build(&self, stored: &StoredVectors, graph: Option<Build>) -> Result<Index> {
+        Index::build(Source { vectors: &stored.vectors, labels: &labels(stored), state: self.state()? }, graph)
+    }
+
+    /// The `k` nearest papers of each paper that has a vector.
+    ///
+    /// # Errors
+    ///
+    /// As [`Library::index`].
+    pub fn neighbours(&self, k: usize) -> Result<Vec<(PaperRow, Vec<(PaperRow, f32)>)>> {
+        let kept = self.index()?.index;
+        let found = if kept.is_compact() { named(&kept, k) } else { Err(Error::IndexDamaged { what: "it has changes".to_owned() }) };
+        match found {
+            Err(Error::IndexDamaged { .. }) => named(&self.build_index()?, k),
+            found => found,
+        }
+    }
+
+    /// A number for the vectors as they are, which no other library has.
     fn state(&self) -> Result<u64> {
         let mut hash = Sha256::new();
         hash.update(self.count("SELECT value FROM meta WHERE key = 'generation'")?.to_le_bytes());
@@ -77,28 +132,59 @@ impl Library {
         Ok(hash.iter().take(8).fold(0, |state, &byte| state << 8 | u64::from(byte)))
     }
 
-    /// Makes the index anew, and keeps it, unless the one that is kept is that of the library as it is.
+    /// The kept index with what changed since.
+    fn lay_over(&self, index: Index) -> Result<Index> {
+        let dim = self.space()?.map_or(index.dim(), |space| space.dim);
+        if index.dim() != dim {
+            return Err(Error::IndexDamaged { what: format!("its vectors have {} numbers, those of the library {dim}", index.dim()) });
+        }
+        let mut query = self.connection.prepare("SELECT row FROM changed ORDER BY row")?;
+        let changed = query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+        let tail = self.read_vectors("SELECT row, vector FROM vectors WHERE row IN (SELECT row FROM changed) ORDER BY row", changed.len())?;
+        index.with_changes(&changed, Source { vectors: &tail.vectors, labels: &labels(&tail), state: 0 })
+    }
+
+    /// Takes what changed into the index that is kept, or makes it anew where there is none, or too much changed for that.
     ///
     /// # Errors
     ///
     /// As [`Library::renew_index`].
     pub fn keep_index(&mut self) -> Result<()> {
-        match self.index()? {
-            Indexed { is_kept: true, .. } => Ok(()),
-            Indexed { index, .. } => self.write_index(&index),
+        let Indexed { index, is_kept, .. } = self.index()?;
+        if is_kept && self.count("SELECT count(*) FROM changed")? == 0 {
+            return Ok(());
         }
+        if is_kept && index.has_graph() && !index.is_worn() {
+            match index.merged(self.state()?) {
+                Err(Error::IndexDamaged { .. }) => {}
+                merged => return self.write_index(&merged?),
+            }
+        }
+        self.renew_index()
     }
 
-    /// Makes the index anew, and keeps it.
+    /// Makes the index anew, with a graph from [`GRAPH_FROM`] vectors on, and keeps it.
     ///
     /// # Errors
     ///
     /// As [`Library::index`], and [`Error::Io`] if it cannot be written; the library is whole without it.
     pub fn renew_index(&mut self) -> Result<()> {
-        self.write_index(&self.build_index()?)
+        let is_large = self.count("SELECT count(*) FROM vectors")? >= GRAPH_FROM as u64;
+        self.renew_index_with(is_large.then(Build::default))
     }
 
-    fn write_index(&self, index: &Index) -> Result<()> {
+    /// Makes the index anew, with such a graph or without, and keeps it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Library::renew_index`].
+    pub fn renew_index_with(&mut self, graph: Option<Build>) -> Result<()> {
+        let index = self.build(&self.vectors()?, graph)?;
+        self.write_index(&index)
+    }
+
+    /// The database notes the index last: one that it does not know is passed over.
+    fn write_index(&mut self, index: &Index) -> Result<()> {
         let Some(folder) = self.index_folder() else { return Ok(()) };
         let (aside, file) = (folder.join(ASIDE), folder.join(FILE));
         let write = || -> std::io::Result<()> {
@@ -110,7 +196,50 @@ impl Library {
             std::fs::rename(&aside, &file)?;
             File::open(&folder)?.sync_all()
         };
-        write().map_err(|e| Error::io("cannot write the index", &file, e))
+        write().map_err(|e| Error::io("cannot write the index", &file, e))?;
+        self.in_transaction(|library| {
+            library.connection.execute("INSERT OR REPLACE INTO meta VALUES ('index', ?1)", [index.state().cast_signed()])?;
+            library.connection.execute("DELETE FROM changed", [])?;
+            Ok(())
+        })
+    }
+
+    /// How many of the ten nearest papers the index finds that comparing all finds, of at most `questions` of the papers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Library::index`], and [`Error::IndexDamaged`].
+    pub fn recall(&self, questions: usize) -> Result<Recall> {
+        const K: usize = 10;
+        let index = self.index()?.index;
+        let all = RowSet::all(index.len());
+        let mut recall = Recall { questions: 0, found: 0, of: 0 };
+        for row in (0..index.len()).step_by((index.len() / questions.max(1)).max(1)).take(questions).map(|row| RowId(row as u32)) {
+            let (vector, mut others) = (index.vector(row)?, all.clone());
+            others.remove(row);
+            let exact = index.nearest(&vector, K, Search::Exact, &others)?;
+            let found = index.nearest(&vector, K, Search::Auto, &others)?;
+            recall.questions += 1;
+            recall.of += exact.len() as u64;
+            recall.found += found.iter().filter(|near| exact.iter().any(|right| right.row == near.row)).count() as u64;
+        }
+        Ok(recall)
+    }
+
+    /// What is kept, without a look at its blocks.
+    pub(super) fn index_status(&self) -> Result<IndexStatus> {
+        let kept = match self.kept_index() {
+            Err(Error::IndexDamaged { .. }) => None,
+            kept => kept?,
+        };
+        let Some(index) = kept else { return Ok(IndexStatus::default()) };
+        let path = self.index_folder().map(|folder| folder.join(FILE));
+        Ok(IndexStatus {
+            is_kept: true,
+            has_graph: index.has_graph(),
+            changed: self.count("SELECT count(*) FROM changed")?,
+            bytes: path.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |file| file.len()),
+        })
     }
 
     /// Looks at every block of the index that is kept. `None` if there is none, or if it is whole.
@@ -123,13 +252,27 @@ impl Library {
         self.directory().map(|directory| directory.join(FOLDER))
     }
 
-    /// As it was written, of whatever state; `None` if there is none.
+    /// The index that the database knows; `None` if there is none.
     fn kept_index(&self) -> Result<Option<Index>> {
-        let Some(path) = self.index_folder().map(|folder| folder.join(FILE)) else { return Ok(None) };
-        match File::open(&path) {
-            Ok(file) => Index::open(&file).map(Some),
+        let known: Option<i64> = self.connection.query_row("SELECT value FROM meta WHERE key = 'index'", [], |row| row.get(0)).optional()?;
+        let (Some(known), Some(folder)) = (known, self.index_folder()) else { return Ok(None) };
+        match File::open(folder.join(FILE)) {
+            Ok(file) => Ok(Some(Index::open(&file)?).filter(|index| index.state() == known.cast_unsigned())),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(Error::IndexDamaged { what: format!("it cannot be opened: {e}") }),
         }
     }
+}
+
+fn labels(stored: &StoredVectors) -> Vec<i64> {
+    stored.papers.iter().map(|PaperRow(row)| *row).collect()
+}
+
+fn named(index: &Index, k: usize) -> Result<Vec<(PaperRow, Vec<(PaperRow, f32)>)>> {
+    let paper = |row| index.label(row).map(PaperRow);
+    let list = |(row, near): (usize, Vec<Neighbour>)| {
+        let near = near.into_iter().map(|near| Ok((paper(near.row)?, near.cosine))).collect::<Result<Vec<_>>>()?;
+        Ok((paper(RowId(row as u32))?, near))
+    };
+    index.neighbours(k)?.into_iter().enumerate().map(list).collect()
 }

@@ -40,7 +40,7 @@ use crate::error::{Error, Result};
 use crate::vector::Space;
 
 pub(crate) use identity::Tie;
-pub use index::Indexed;
+pub use index::{GRAPH_FROM, IndexStatus, Indexed, Recall};
 pub use read::{Filter, Listing, Status};
 pub use vectors::{Pending, StoredVectors};
 pub use verify::Verification;

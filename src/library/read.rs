@@ -3,6 +3,7 @@
 use rusqlite::{Row, params};
 use serde::Serialize;
 
+use super::index::IndexStatus;
 use super::merge::Stored;
 use super::{DATABASE, Library, PaperRow};
 use crate::error::{Error, Result};
@@ -51,6 +52,7 @@ pub struct Status {
     pub space: Option<Space>,
     /// How its vectors were computed, one after the other.
     pub precisions: Vec<String>,
+    pub index: IndexStatus,
 }
 
 const COLUMNS: &str = "p.row, p.title, p.abstract, p.authors, p.authors_count, p.categories, p.published, p.updated, p.day, p.upvotes, \
@@ -186,6 +188,7 @@ impl Library {
             generation: self.count("SELECT value FROM meta WHERE key = 'generation'")?,
             space: self.space()?,
             precisions,
+            index: self.index_status()?,
         })
     }
 

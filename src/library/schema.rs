@@ -9,7 +9,9 @@ use crate::error::{Error, Result};
 /// `pkin`: tells a library from any other SQLite database.
 const APPLICATION: i64 = 0x706b_696e;
 /// Grows with every change of the tables.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
+/// The oldest that is read; writing brings it up to date.
+const OLDEST: i64 = 1;
 
 /// How long to wait for another process that is writing.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
@@ -93,6 +95,21 @@ END;
 INSERT INTO meta VALUES ('generation', 0);
 ";
 
+/// Since format 2.
+const CHANGES: &str = "
+-- Papers whose vector is new, or another one, or gone since the index was kept whose state is in meta as 'index'.
+CREATE TABLE changed (row INTEGER PRIMARY KEY) STRICT;
+CREATE TRIGGER vectors_inserted AFTER INSERT ON vectors BEGIN
+    INSERT OR IGNORE INTO changed VALUES (new.row);
+END;
+CREATE TRIGGER vectors_deleted AFTER DELETE ON vectors BEGIN
+    INSERT OR IGNORE INTO changed VALUES (old.row);
+END;
+CREATE TRIGGER vectors_updated AFTER UPDATE ON vectors BEGIN
+    INSERT OR IGNORE INTO changed VALUES (old.row), (new.row);
+END;
+";
+
 /// Opens the database of a library that exists, and checks that it is one. `directory` is for messages.
 pub(super) fn open(file: &Path, directory: &Path, write: bool) -> Result<Connection> {
     match std::fs::File::open(file) {
@@ -103,6 +120,9 @@ pub(super) fn open(file: &Path, directory: &Path, write: bool) -> Result<Connect
     let connection = if write { Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)? } else { open_to_read(file)? };
     check(&connection, directory)?;
     set_up(&connection)?;
+    if write {
+        bring_up_to_date(&connection)?;
+    }
     Ok(connection)
 }
 
@@ -117,6 +137,7 @@ pub(super) fn create_or_open(file: &Path, directory: &Path) -> Result<Connection
         create(&connection)?;
     }
     check(&connection, directory)?;
+    bring_up_to_date(&connection)?;
     Ok(connection)
 }
 
@@ -130,7 +151,15 @@ pub(super) fn in_memory() -> Result<Connection> {
 
 /// One transaction: a library is made whole, or not at all.
 fn create(connection: &Connection) -> Result<()> {
-    connection.execute_batch(&format!("BEGIN IMMEDIATE;{TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"))?;
+    connection.execute_batch(&format!("BEGIN IMMEDIATE;{TABLES}{CHANGES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"))?;
+    Ok(())
+}
+
+/// From an older format to this one, in one transaction.
+fn bring_up_to_date(connection: &Connection) -> Result<()> {
+    if pragma(connection, "user_version")? < FORMAT {
+        connection.execute_batch(&format!("BEGIN IMMEDIATE;{CHANGES} PRAGMA user_version = {FORMAT}; COMMIT;"))?;
+    }
     Ok(())
 }
 
@@ -174,7 +203,7 @@ fn check(connection: &Connection, directory: &Path) -> Result<()> {
         return Err(Error::NotALibrary { path: directory.to_path_buf(), what: "its library.db is a database of another program".to_owned() });
     }
     let found = pragma(connection, "user_version")?;
-    if found != FORMAT {
+    if !(OLDEST..=FORMAT).contains(&found) {
         return Err(Error::LibraryFormat { path: directory.to_path_buf(), found, expected: FORMAT });
     }
     Ok(())

@@ -62,19 +62,24 @@ impl Library {
     ///
     /// [`Error::Store`], or [`Error::LibraryDamaged`] if one has another length than its space says.
     pub fn vectors(&self) -> Result<StoredVectors> {
-        let dim = self.space()?.map_or(1, |space| space.dim);
         let count = self.count("SELECT count(*) FROM vectors")? as usize;
-        let mut data = vec![0.0f32; count * dim];
+        self.read_vectors("SELECT row, vector FROM vectors ORDER BY row", count)
+    }
+
+    /// The vectors of a query for rows and vectors, of which there are about `count`.
+    pub(super) fn read_vectors(&self, sql: &str, count: usize) -> Result<StoredVectors> {
+        let dim = self.space()?.map_or(1, |space| space.dim);
+        let mut data = Vec::with_capacity(count * dim);
         let mut papers = Vec::with_capacity(count);
-        let mut query = self.connection.prepare("SELECT row, vector FROM vectors ORDER BY row")?;
+        let mut query = self.connection.prepare(sql)?;
         let mut rows = query.query([])?;
-        let mut slots = data.chunks_exact_mut(dim);
-        while let (Some(row), Some(slot)) = (rows.next()?, slots.next()) {
+        while let Some(row) = rows.next()? {
             let paper = PaperRow(row.get(0)?);
-            from_bytes(row.get_ref(1)?.as_blob().unwrap_or_default(), slot).ok_or_else(|| wrong_length(paper))?;
+            data.resize(data.len() + dim, 0.0);
+            let start = data.len() - dim;
+            from_bytes(row.get_ref(1)?.as_blob().unwrap_or_default(), &mut data[start..]).ok_or_else(|| wrong_length(paper))?;
             papers.push(paper);
         }
-        data.truncate(papers.len() * dim);
         Ok(StoredVectors { vectors: Vectors::from_rows(dim, data), papers })
     }
 
@@ -179,7 +184,7 @@ impl Library {
     pub fn swap_vectors(&mut self, space: &Space) -> Result<()> {
         self.in_transaction(|library| {
             let number = library.register(space)?;
-            library.connection.execute_batch("DELETE FROM vectors; INSERT INTO vectors SELECT * FROM next_vectors; DELETE FROM next_vectors;")?;
+            library.connection.execute_batch("DELETE FROM vectors; INSERT INTO vectors SELECT * FROM next_vectors; DELETE FROM next_vectors; DELETE FROM meta WHERE key = 'index';")?;
             library.connection.execute("UPDATE meta SET value = ?1 WHERE key = 'space'", params![number])?;
             library.connection.execute("DELETE FROM spaces WHERE space <> ?1 AND space NOT IN (SELECT space FROM vectors)", [number])?;
             library.bump_generation()

@@ -3,16 +3,20 @@
 //! Vectors have length 1. Several seeds count as one: the mean of their vectors, scaled to length 1. Seeds are never
 //! in the answer. Asking never writes.
 
+mod duplicates;
+
 use std::cell::OnceCell;
 
 use serde::Serialize;
 
 use crate::embed::{Embedder, Role};
 use crate::error::{Error, Result};
-use crate::index::{Index, Neighbour, Search};
-use crate::library::{Indexed, Library, PaperRow};
+use crate::index::{Index, Neighbour, RowSet, Search};
+use crate::library::{GRAPH_FROM, Indexed, Library, PaperRow};
 use crate::paper::{Date, Paper};
 use crate::vector::{RowId, Vectors, dot, normalise};
+
+pub use duplicates::{Group, duplicates};
 
 /// A paper in an answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,11 +55,13 @@ pub struct Limits {
     pub since: Option<Date>,
     /// Published on this day or earlier.
     pub until: Option<Date>,
+    /// How to look for them.
+    pub search: Search,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { count: 10, since: None, until: None }
+        Self { count: 10, since: None, until: None, search: Search::Auto }
     }
 }
 
@@ -134,16 +140,21 @@ impl<'a> Desk<'a> {
             (since, until) => Some(self.library.published_between(since, until)?),
         };
         self.ask(|index| {
-            let rows = |papers: &[PaperRow]| -> Result<Vec<RowId>> {
-                let mut rows = papers.iter().filter_map(|paper| index.row_of(paper.0).transpose()).collect::<Result<Vec<_>>>()?;
-                rows.sort_unstable();
-                Ok(rows)
-            };
-            let (without, allowed) = (rows(without)?, allowed.as_deref().map(rows).transpose()?);
-            let is_allowed = |row: RowId| allowed.as_ref().is_none_or(|allowed| allowed.binary_search(&row).is_ok());
-            let found = index.nearest(query, limits.count, Search::Auto, |row| !without.contains(&row) && is_allowed(row))?;
+            if matches!(limits.search, Search::Graph(_)) && !index.has_graph() {
+                return Err(no_graph());
+            }
+            let mut within = RowSet::all(index.len());
+            if let Some(allowed) = &allowed {
+                within = RowSet::none(index.len());
+                for paper in allowed {
+                    index.row_of(paper.0)?.into_iter().for_each(|row| within.insert(row));
+                }
+            }
+            for seed in without {
+                index.row_of(seed.0)?.into_iter().for_each(|row| within.remove(row));
+            }
             let near = |Neighbour { row, cosine }| Ok(Near { paper: PaperRow(index.label(row)?), vector: index.vector(row)?, cosine });
-            found.into_iter().map(near).collect()
+            index.nearest(query, limits.count, limits.search, &within)?.into_iter().map(near).collect()
         })
     }
 
@@ -171,6 +182,13 @@ impl<'a> Desk<'a> {
             _ => Vec::new(),
         };
         Ok(Hit { paper, score: cosine, cosine, reasons })
+    }
+}
+
+fn no_graph() -> Error {
+    Error::Usage {
+        message: "the library's index has no graph, and so every search is exact".to_owned(),
+        hint: Some(format!("from {GRAPH_FROM} papers on `paperkin reindex` and `paperkin add` make one; leave --search away")),
     }
 }
 

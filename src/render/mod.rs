@@ -17,7 +17,7 @@ use crate::paper::Paper;
 use crate::recommend::Hit;
 
 pub use record::to_json;
-pub use report::{report_line, status_text};
+pub use report::{recall_line, report_line, status_text};
 pub use table::{fit, one_line};
 
 /// The forms of an answer.

@@ -4,7 +4,7 @@ use std::io::{Read, Seek, Write};
 
 use half::f16;
 use paperkin::Error;
-use paperkin::index::{Build, Index, Neighbour, Search, Source};
+use paperkin::index::{Build, Index, Neighbour, RowSet, Search, Source};
 use paperkin::vector::{RowId, Vectors, dot, normalise};
 use proptest::prelude::*;
 
@@ -62,6 +62,12 @@ fn by_hand(vectors: &Vectors, query: &[f32], k: usize, keep: impl Fn(RowId) -> b
     all
 }
 
+fn ask(index: &Index, query: &[f32], k: usize, search: Search, keep: impl Fn(RowId) -> bool) -> paperkin::Result<Vec<Neighbour>> {
+    let mut within = RowSet::none(index.len());
+    (0..index.len() as u32).map(RowId).filter(|&row| keep(row)).for_each(|row| within.insert(row));
+    index.nearest(query, k, search, &within)
+}
+
 fn rows(found: &[Neighbour]) -> Vec<u32> {
     found.iter().map(|near| near.row.0).collect()
 }
@@ -75,8 +81,8 @@ fn an_exact_search_is_exact() {
         for k in [0, 1, 10, count + 3] {
             let query = numbers.vector(dim);
             let every_third = |row: RowId| row.0.is_multiple_of(3);
-            assert_eq!(index.nearest(&query, k, Search::Auto, |_| true).unwrap(), by_hand(&vectors, &query, k, |_| true), "{count} {dim} {k}");
-            assert_eq!(index.nearest(&query, k, Search::Exact, every_third).unwrap(), by_hand(&vectors, &query, k, every_third));
+            assert_eq!(ask(&index, &query, k, Search::Auto, |_| true).unwrap(), by_hand(&vectors, &query, k, |_| true), "{count} {dim} {k}");
+            assert_eq!(ask(&index, &query, k, Search::Exact, every_third).unwrap(), by_hand(&vectors, &query, k, every_third));
         }
     }
 }
@@ -90,11 +96,11 @@ fn a_graph_finds_what_comparing_all_finds() {
     for i in 0..queries {
         let query = numbers.near(vectors.row(RowId(i * 17)), 0.7);
         let expected = rows(&by_hand(&vectors, &query, 10, |_| true));
-        let got = rows(&index.nearest(&query, 10, Search::Graph(96), |_| true).unwrap());
+        let got = rows(&ask(&index, &query, 10, Search::Graph(96), |_| true).unwrap());
         found += got.iter().filter(|row| expected.contains(row)).count();
         let few = |row: RowId| row.0.is_multiple_of(97);
-        assert_eq!(index.nearest(&query, 5, Search::Auto, few).unwrap().len(), 5, "a filter never costs an answer");
-        assert!(index.nearest(&query, 5, Search::Auto, few).unwrap().iter().all(|near| few(near.row)));
+        assert_eq!(ask(&index, &query, 5, Search::Auto, few).unwrap().len(), 5, "a filter never costs an answer");
+        assert!(ask(&index, &query, 5, Search::Auto, few).unwrap().iter().all(|near| few(near.row)));
     }
     assert!(found >= queries as usize * 10 * 97 / 100, "{found} of {}", queries * 10);
 }
@@ -115,7 +121,7 @@ fn no_row_is_lost_however_many_are_alike() {
         let index = index(&vectors, Some(Build::default()));
         for row in 0..vectors.len() {
             let vector = &index.vector(RowId(row as u32)).unwrap();
-            let found = index.nearest(vector, 20, Search::Graph(96), |_| true).unwrap();
+            let found = ask(&index, vector, 20, Search::Graph(96), |_| true).unwrap();
             let own = dot(vector, vector);
             let is_there = found.iter().any(|near| near.row.index() == row) || found.iter().all(|near| near.cosine >= own);
             assert!(is_there, "row {row} of {}", vectors.len());
@@ -165,7 +171,7 @@ fn a_file_answers_as_what_was_written_and_two_builds_are_equal() {
         assert_eq!((opened.len(), opened.dim(), opened.state(), opened.has_graph()), (900, 40, 7, graph.is_some()));
         assert_eq!((opened.label(RowId(4)).unwrap(), opened.row_of(5).unwrap(), opened.row_of(901).unwrap()), (5, Some(RowId(4)), None));
         let query = Numbers(11).vector(40);
-        assert_eq!(opened.nearest(&query, 10, Search::Auto, |_| true).unwrap(), built.nearest(&query, 10, Search::Auto, |_| true).unwrap());
+        assert_eq!(ask(&opened, &query, 10, Search::Auto, |_| true).unwrap(), ask(&built, &query, 10, Search::Auto, |_| true).unwrap());
         let mut bytes = Vec::new();
         file.rewind().unwrap();
         file.read_to_end(&mut bytes).unwrap();
@@ -183,7 +189,7 @@ fn a_flipped_byte_is_an_error_or_changes_nothing() {
     let built = index(&vectors, Some(Build { m: 8, ef_construction: 40 }));
     let bytes = bytes_of(&built);
     let query = Numbers(13).vector(24);
-    let answer = |index: &Index, search| index.nearest(&query, 10, search, |_| true);
+    let answer = |index: &Index, search| ask(&index, &query, 10, search, |_| true);
     let expected = [Search::Exact, Search::Graph(40)].map(|search| answer(&built, search).unwrap());
     proptest!(ProptestConfig::with_cases(3000), |(at in 0..bytes.len(), flip in 1..=255u8)| {
         let mut bytes = bytes.clone();
@@ -197,4 +203,141 @@ fn a_flipped_byte_is_an_error_or_changes_nothing() {
             prop_assert!(index.verify().is_err(), "byte {} of {}", at, bytes.len());
         }
     });
+}
+
+/// Rows by label: what an index with changes must answer like.
+struct Labelled(Vec<(i64, Vec<f32>)>);
+
+impl Labelled {
+    fn source(&self) -> (Vectors, Vec<i64>) {
+        let mut vectors = Vectors::new(self.0.first().map_or(1, |(_, vector)| vector.len()));
+        self.0.iter().for_each(|(_, vector)| vectors.push(vector));
+        (vectors, self.0.iter().map(|(label, _)| *label).collect())
+    }
+
+    /// The labels nearest to a query, by hand.
+    fn nearest(&self, query: &[f32], k: usize) -> Vec<i64> {
+        let (vectors, labels) = self.source();
+        rows(&by_hand(&vectors, query, k, |_| true)).into_iter().map(|row| labels[row as usize]).collect()
+    }
+}
+
+fn labels(index: &Index, query: &[f32], k: usize, search: Search) -> Vec<i64> {
+    let found = index.nearest(query, k, search, &RowSet::all(index.len())).unwrap();
+    found.iter().map(|near| index.label(near.row).unwrap()).collect()
+}
+
+#[test]
+fn what_changed_after_a_build_is_answered_and_taken_into_the_graph() {
+    let (first, more) = (themes(2000, 48, 14), themes(300, 48, 15));
+    let mut now = Labelled(first.rows().enumerate().map(|(row, vector)| (row as i64 + 1, vector.to_vec())).collect());
+    let mut kept = index(&first, Some(Build { m: 12, ef_construction: 64 }));
+    let mut added = more.rows();
+    for round in 0..3 {
+        // Some go, some get another vector, some come.
+        let changed: Vec<i64> = (0..60).map(|i| 100 * round + i).collect();
+        now.0.retain(|(label, _)| !(changed.contains(label) && label % 2 == 0));
+        let numbers = changed.iter().filter(|label| *label % 2 == 1).copied();
+        let again: Vec<(i64, Vec<f32>)> = numbers.chain(2001 + 50 * round..2051 + 50 * round).zip(added.by_ref().map(<[f32]>::to_vec)).collect();
+        now.0.retain(|(label, _)| !again.iter().any(|(other, _)| other == label));
+        now.0.extend(again.iter().cloned());
+        let (vectors, numbers) = Labelled(again).source();
+        let beside = kept.with_changes(&changed, Source { vectors: &vectors, labels: &numbers, state: 0 }).unwrap();
+        assert!(!beside.is_compact() && !beside.is_worn());
+        let merged = beside.merged(8 + round as u64).unwrap();
+        merged.verify().unwrap();
+        assert_eq!(bytes_of(&merged), bytes_of(&beside.merged(8 + round as u64).unwrap()), "the same changes give the same bytes");
+        let merged = opened(&bytes_of(&merged)).unwrap();
+        let mut random = Numbers(16 + round as u64);
+        let (mut right, mut of) = (0, 0);
+        for i in 0..60 {
+            let query = random.near(&now.0[i * 31].1, 0.6);
+            let expected = now.nearest(&query, 10);
+            for index in [&beside, &merged] {
+                assert_eq!(labels(index, &query, 10, Search::Exact), expected, "round {round}, query {i}");
+                let found = labels(index, &query, 10, Search::Graph(96));
+                right += found.iter().filter(|label| expected.contains(label)).count();
+                of += expected.len();
+            }
+        }
+        assert!(right * 100 >= of * 97, "{right} of {of}");
+        for (label, vector) in &now.0 {
+            let found = labels(&merged, vector, 10, Search::Graph(96));
+            assert!(found.contains(label), "{label} is lost in round {round}");
+        }
+        kept = merged;
+    }
+    let all: Vec<i64> = now.0.iter().map(|(label, _)| *label).take(400).collect();
+    let nothing = Vectors::new(48);
+    assert!(kept.with_changes(&all, Source { vectors: &nothing, labels: &[], state: 0 }).unwrap().is_worn());
+}
+
+#[test]
+fn a_filter_that_leaves_few_is_exact() {
+    let vectors = themes(3000, 32, 17);
+    let index = index(&vectors, Some(Build::default()));
+    let mut numbers = Numbers(18);
+    for every in [1, 2, 7, 50, 3000] {
+        let keep = |row: RowId| row.0.is_multiple_of(every);
+        let query = numbers.vector(32);
+        for search in [Search::Auto, Search::Exact] {
+            assert_eq!(ask(&index, &query, 12, search, keep).unwrap(), by_hand(&vectors, &query, 12, keep), "every {every}");
+        }
+        assert!(ask(&index, &query, 12, Search::Graph(64), keep).unwrap().iter().all(|near| keep(near.row)));
+    }
+}
+
+/// The file of format 1 that this repository keeps; `PAPERKIN_WRITE_FIXTURES=1` writes it.
+#[test]
+fn a_file_of_each_format_is_read() {
+    let path = crate::support::repository("tests/fixtures/format-1.index");
+    let vectors = themes(40, 8, 19);
+    let built = index(&vectors, Some(Build { m: 4, ef_construction: 32 }));
+    if std::env::var_os("PAPERKIN_WRITE_FIXTURES").is_some() {
+        std::fs::write(&path, bytes_of(&built)).unwrap();
+    }
+    let kept = Index::open(&std::fs::File::open(&path).unwrap()).unwrap();
+    kept.verify().unwrap();
+    let query = Numbers(20).vector(8);
+    for search in [Search::Exact, Search::Graph(40)] {
+        assert_eq!(ask(&kept, &query, 10, search, |_| true).unwrap(), by_hand(&vectors, &query, 10, |_| true));
+    }
+    assert!(bytes_of(&kept) == bytes_of(&built), "a change of the format needs a number of its own, and a file beside this one");
+}
+
+/// `PAPERKIN_VECTORS` names a file of vectors as `paperkin export --vectors` writes them, `PAPERKIN_BUILDS` says how many builds.
+#[test]
+fn no_row_is_lost_in_random_builds() {
+    let real = std::env::var_os("PAPERKIN_VECTORS").map(|path| crate::support::npy(std::path::Path::new(&path)));
+    let builds: u64 = std::env::var("PAPERKIN_BUILDS").ok().map_or(12, |builds| builds.parse().unwrap());
+    let most = if real.is_some() { 3000 } else { 1200 };
+    for seed in 0..builds {
+        let mut numbers = Numbers(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let mut below = |most: usize| ((numbers.next() * 0.5 + 0.5) * most as f32) as usize;
+        let (count, nearly_equal, dim) = (1 + below(most), 1 + below(50), 1 + below(96));
+        let mut vectors = match &real {
+            Some(real) if seed % 2 == 0 => {
+                let start = below(real.len() - count.min(real.len() - 1));
+                let mut some = Vectors::new(real.dim());
+                (start..start + count).for_each(|row| some.push(real.row(RowId(row as u32))));
+                some
+            }
+            _ => themes(count, dim, seed + 1),
+        };
+        // So many in a hundred have a cosine above .999 to another row.
+        for _ in 0..count * nearly_equal / 100 {
+            let of = ((numbers.next() * 0.5 + 0.5) * count as f32) as u32;
+            let near = numbers.near(&vectors.row(RowId(of)).to_vec(), 0.03);
+            vectors.push(&near);
+        }
+        let index = index(&vectors, Some(Build::default()));
+        let all = RowSet::all(index.len());
+        let lost = (0..vectors.len() as u32).map(RowId).filter(|&row| {
+            let vector = index.vector(row).unwrap();
+            let found = index.nearest(&vector, 96, Search::Graph(96), &all).unwrap();
+            let own = dot(&vector, &vector);
+            !found.iter().any(|near| near.row == row) && !found.iter().all(|near| near.cosine >= own)
+        });
+        assert_eq!(lost.collect::<Vec<_>>(), [], "build {seed} of {} rows", vectors.len());
+    }
 }

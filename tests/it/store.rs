@@ -194,3 +194,109 @@ fn verify_names_what_is_wrong() {
         assert!(ran.out.contains(part), "{part}: {}", ran.out);
     }
 }
+
+fn ids(ran: &crate::support::Ran) -> Vec<String> {
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+    ran.out.lines().map(|line| line.split('\t').nth(1).unwrap().to_owned()).collect()
+}
+
+#[test]
+fn an_index_with_a_graph_takes_in_what_changes() {
+    use paperkin::index::Build;
+    use paperkin::library::Library;
+    let kin = Kin::new();
+    let lines: Vec<String> = papers(260).lines().map(|line| line.to_owned() + "\n").collect();
+    let first = kin.write("first.jsonl", lines[..220].concat());
+    assert_eq!(kin.run(&["add", first.to_str().unwrap()]).code, 0);
+    let ask = |how: &str| ids(&kin.run(&["similar", "2001.00003", "-n", "30", "--format", "tsv", "--search", how]));
+    let refused = kin.run(&["similar", "2001.00003", "--search", "hnsw"]);
+    assert!(refused.code == 2 && refused.err.contains("has no graph"), "{refused:?}");
+    let directory = kin.path("library");
+    Library::open_to_write(&directory).unwrap().renew_index_with(Some(Build { m: 12, ef_construction: 64 })).unwrap();
+    let status = || kin.json(&["status", "--json"])["index"].clone();
+    assert_eq!((&status()["has_graph"], &status()["changed"]), (&true.into(), &0.into()));
+    assert!(kin.run(&["status"]).out.contains("hnsw"));
+    assert_eq!(ask("hnsw"), ask("exact"));
+    // New, changed and removed papers are seen at once, before the index is made anew.
+    let file = kin.path("library/index/papers.index");
+    let old = std::fs::read(&file).unwrap();
+    let more = kin.write("more.jsonl", lines[220..].concat() + &line("2001.00005", "Another title", "protein market galaxy", ""));
+    assert_eq!(kin.run(&["add", more.to_str().unwrap()]).code, 0);
+    assert_eq!(kin.run(&["rm", "2001.00007", "2001.00009"]).code, 0);
+    assert!(std::fs::read(&file).unwrap() != old);
+    assert_eq!((&status()["has_graph"], &status()["changed"]), (&true.into(), &0.into()));
+    let merged = (ask("exact"), ask("hnsw"));
+    assert_eq!(merged.0, merged.1);
+    let fresh = ids(&kin.run(&["similar", "2001.00003", "-n", "30", "--format", "tsv", "--in", kin.export().to_str().unwrap()]));
+    assert_eq!(merged.0, fresh, "as a library made of all of it at once answers");
+    let recall = kin.json(&["verify", "--recall", "--json"])["recall"].clone();
+    assert!(recall["of"].as_u64().unwrap() >= 1000 && recall["found"].as_u64().unwrap() * 100 >= recall["of"].as_u64().unwrap() * 99, "{recall}");
+    // More than a quarter changes: the graph is built anew, here without one, as the library is small.
+    let many: Vec<String> = (20..90).map(|i| format!("2001.{i:05}")).collect();
+    assert_eq!(kin.run(&[&["rm"], &many.iter().map(String::as_str).collect::<Vec<_>>()[..]].concat()).code, 0);
+    assert_eq!(status()["has_graph"], false);
+}
+
+#[test]
+fn changes_beside_an_index_are_seen_before_it_is_made_anew() {
+    use paperkin::index::{Build, RowSet, Search};
+    use paperkin::library::Library;
+    let kin = Kin::new();
+    let path = kin.write("a.jsonl", papers(80));
+    assert_eq!(kin.run(&["add", path.to_str().unwrap()]).code, 0);
+    let directory = kin.path("library");
+    let mut library = Library::open_to_write(&directory).unwrap();
+    library.renew_index_with(Some(Build::default())).unwrap();
+    let reader = Library::open(&directory).unwrap();
+    let gone = library.find("2001.00011").unwrap();
+    library.remove(&[gone]).unwrap();
+    let seen = reader.index().unwrap();
+    assert!(seen.is_kept && seen.index.has_graph() && !seen.index.is_compact());
+    assert_eq!((seen.index.row_of(gone.0).unwrap(), reader.status().unwrap().index.changed), (None, 1));
+    let vector = library.vector(library.find("2001.00012").unwrap()).unwrap().unwrap();
+    let found = seen.index.nearest(&vector, 79, Search::Exact, &RowSet::all(seen.index.len())).unwrap();
+    assert_eq!(found.len(), 79);
+    assert!(found.iter().all(|near| seen.index.label(near.row).unwrap() != gone.0));
+    assert_eq!(reader.neighbours(3).unwrap().len(), 79);
+    library.keep_index().unwrap();
+    assert_eq!(reader.index().unwrap().index.row_of(gone.0).unwrap(), None);
+    assert_eq!(reader.status().unwrap().index.changed, 0);
+}
+
+#[test]
+fn papers_that_nearly_repeat_another_are_listed_in_groups() {
+    let kin = Kin::new();
+    let twice = |id: &str, title: &str| line(id, title, "A long abstract on neural networks for graphs of proteins and markets.", "");
+    let text = twice("2001.00001", "First") + &line("2001.00002", "Alone", "climate robot proof galaxy", "") + &twice("2001.00003", "First!") + &twice("2001.00004", "First");
+    let path = kin.write("a.jsonl", text);
+    let found = kin.json(&["ls", "--duplicates=0.94", "--json", "--in", path.to_str().unwrap()]);
+    let pairs: Vec<(&str, &str)> = found.as_array().unwrap().iter().map(|hit| (hit["query"].as_str().unwrap(), hit["id"].as_str().unwrap())).collect();
+    assert_eq!(pairs, [("2001.00001", "2001.00004"), ("2001.00001", "2001.00003")]);
+    let table = kin.run(&["ls", "--duplicates=0.94", "--in", path.to_str().unwrap()]);
+    assert!(table.err.contains("like First") && !table.out.contains("Alone"), "{table:?}");
+    let none = kin.run(&["ls", "--duplicates=1", "--in", kin.write("b.jsonl", papers(9)).to_str().unwrap()]);
+    assert_eq!((none.code, none.out.as_str()), (0, ""));
+    assert_eq!(kin.run(&["ls", "--duplicates=7", "--in", path.to_str().unwrap()]).code, 2);
+}
+
+#[test]
+fn a_library_of_the_first_format_is_read_and_brought_up_to_date() {
+    let kin = Kin::new();
+    let path = kin.write("a.jsonl", papers(30));
+    assert_eq!(kin.run(&["add", path.to_str().unwrap()]).code, 0);
+    let ask = || ids(&kin.run(&["similar", "2001.00003", "--format", "tsv"]));
+    let expected = ask();
+    let database = rusqlite::Connection::open(kin.path("library/library.db")).unwrap();
+    database
+        .execute_batch(
+            "DROP TRIGGER vectors_inserted; DROP TRIGGER vectors_deleted; DROP TRIGGER vectors_updated; DROP TABLE changed;
+             DELETE FROM meta WHERE key = 'index'; PRAGMA user_version = 1;",
+        )
+        .unwrap();
+    drop(database);
+    assert_eq!((ask(), kin.json(&["status", "--json"])["index"]["is_kept"].clone()), (expected.clone(), false.into()));
+    let more = kin.write("b.jsonl", papers(31));
+    assert_eq!(kin.run(&["add", more.to_str().unwrap()]).code, 0);
+    assert_eq!(kin.json(&["status", "--json"])["index"]["is_kept"], true);
+    assert_eq!((kin.run(&["rm", "2001.00030"]).code, ask()), (0, expected));
+}

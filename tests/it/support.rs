@@ -73,6 +73,13 @@ impl Kin {
         ran(output)
     }
 
+    /// All papers of the library, in a file.
+    pub(crate) fn export(&self) -> PathBuf {
+        let path = self.path("exported.jsonl");
+        assert_eq!(self.run(&["export", "-o", path.to_str().unwrap()]).code, 0);
+        path
+    }
+
     /// Runs, expects success, and reads what it wrote as JSON.
     pub(crate) fn json(&self, args: &[&str]) -> Value {
         let ran = self.run(args);
@@ -133,4 +140,14 @@ pub(crate) fn copy_model(to: &Path) {
             std::fs::copy(entry.path(), target).unwrap();
         }
     }
+}
+
+/// Vectors as `paperkin export --vectors` writes them: NumPy's format 1.0, rows of f32.
+pub(crate) fn npy(path: &Path) -> paperkin::vector::Vectors {
+    let bytes = std::fs::read(path).unwrap();
+    let start = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    let header = String::from_utf8_lossy(&bytes[10..start]).into_owned();
+    let dim = header.split("shape': (").nth(1).and_then(|shape| shape.split([',', ')']).nth(1)).unwrap().trim().parse().unwrap();
+    let numbers = bytes[start..].chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    paperkin::vector::Vectors::from_rows(dim, numbers)
 }

@@ -59,7 +59,7 @@ pub(crate) enum Command {
     /// What the library holds
     Status(JsonOnly),
     /// Check the library
-    Verify(JsonOnly),
+    Verify(Verify),
     /// Embed all papers anew, with --model's model or the built-in one
     Reindex,
     /// Models: what they are, getting and converting them
@@ -119,6 +119,14 @@ pub(crate) struct Narrow {
     pub until: Option<String>,
 }
 
+/// How to look for papers.
+#[derive(ClapArgs)]
+pub(crate) struct Way {
+    /// Compare all (exact), walk the graph of a large library (hnsw), or whichever is faster (auto)
+    #[arg(long, value_name = "HOW", default_value = "auto", hide_default_value = true)]
+    pub search: String,
+}
+
 #[derive(ClapArgs)]
 pub(crate) struct Similar {
     /// Ids in any form, or unique parts of titles; several are one question
@@ -129,6 +137,8 @@ pub(crate) struct Similar {
     pub queries: Option<PathBuf>,
     #[command(flatten)]
     pub narrow: Narrow,
+    #[command(flatten)]
+    pub way: Way,
     #[command(flatten)]
     pub from: From,
     #[command(flatten)]
@@ -143,6 +153,8 @@ pub(crate) struct Search {
     #[command(flatten)]
     pub narrow: Narrow,
     #[command(flatten)]
+    pub way: Way,
+    #[command(flatten)]
     pub from: From,
     #[command(flatten)]
     pub form: Form,
@@ -153,6 +165,10 @@ pub(crate) struct Ls {
     /// Those of the digest of this day
     #[arg(long, value_name = "DAY")]
     pub date: Option<String>,
+    /// Papers that nearly repeat an earlier one: those whose cosine to it is at least 0.95, or the one given
+    #[arg(long, value_name = "COSINE", num_args = 0..=1, require_equals = true, default_missing_value = "0.95",
+        conflicts_with_all = ["date", "since", "until"])]
+    pub duplicates: Option<f32>,
     #[command(flatten)]
     pub narrow: Narrow,
     #[command(flatten)]
@@ -196,6 +212,15 @@ pub(crate) struct JsonOnly {
     pub json: bool,
 }
 
+#[derive(ClapArgs)]
+pub(crate) struct Verify {
+    /// Also ask for the nearest of some papers, and count what comparing all finds beyond the index
+    #[arg(long)]
+    pub recall: bool,
+    #[command(flatten)]
+    pub form: JsonOnly,
+}
+
 #[derive(Subcommand)]
 pub(crate) enum Model {
     /// What the model is, and the space of its vectors
@@ -230,7 +255,8 @@ impl Args {
             Command::Search(args) => form(&args.form),
             Command::Ls(args) => form(&args.form),
             Command::Show(args) => form(&args.form),
-            Command::Status(args) | Command::Verify(args) | Command::Model(Model::Info(args) | Model::List(args)) => args.json,
+            Command::Verify(args) => args.form.json,
+            Command::Status(args) | Command::Model(Model::Info(args) | Model::List(args)) => args.json,
             _ => false,
         }
     }

@@ -2,15 +2,20 @@
 
 use paperkin::ingest::Embed;
 use paperkin::library::Filter;
+use paperkin::recommend::{self, Group};
+use paperkin::render::Answer;
 use paperkin::{Error, ExitClass, Result, render};
 
 use crate::add::{Asked, library};
-use crate::args::{JsonOnly, Ls, Rm, Show};
+use crate::args::{JsonOnly, Ls, Rm, Show, Verify};
 use crate::output;
 use crate::settings::{Settings, day};
 
 pub(crate) fn ls(args: &Ls, settings: &Settings) -> Result<ExitClass> {
     let format = output::format(&args.form, settings)?;
+    if let Some(at_least) = args.duplicates {
+        return duplicates(args, at_least, settings);
+    }
     let filter = Filter {
         date: day(args.date.as_deref())?,
         since: day(args.narrow.since.as_deref())?,
@@ -20,6 +25,28 @@ pub(crate) fn ls(args: &Ls, settings: &Settings) -> Result<ExitClass> {
     let Asked { library, class, .. } = library(&args.from, Embed::Nothing, settings)?;
     let papers: Vec<_> = library.list(&filter)?.into_iter().map(|listing| listing.paper).collect();
     output::print(&render::papers(&papers, format, output::width())?)?;
+    Ok(class)
+}
+
+/// Of each group the first paper, and those that are like it.
+fn duplicates(args: &Ls, at_least: f32, settings: &Settings) -> Result<ExitClass> {
+    let format = output::format(&args.form, settings)?;
+    let Asked { library, class, .. } = library(&args.from, Embed::Abstracts, settings)?;
+    let groups = recommend::duplicates(&library, at_least)?;
+    match groups.as_slice() {
+        [] => output::say(settings, &format!("no two papers have a cosine of {at_least} or more")),
+        // A table of one answer has no heading.
+        [group] => output::say(settings, &format!("like {}", group.first.title)),
+        _ => {}
+    }
+    let limit = args.narrow.limit.or(settings.limit).unwrap_or(usize::MAX);
+    let for_people = matches!(format, render::Format::Table | render::Format::Markdown | render::Format::Html);
+    let answer = |Group { first, others }: Group| {
+        let query = if for_people { format!("{} {}", first.id(), first.title) } else { first.id().to_string() };
+        Answer { query, hits: others }
+    };
+    let answers: Vec<Answer> = groups.into_iter().take(limit).map(answer).collect();
+    output::print(&render::answers(&answers, format, output::width())?)?;
     Ok(class)
 }
 
@@ -58,10 +85,14 @@ pub(crate) fn status(args: &JsonOnly, settings: &Settings) -> Result<ExitClass> 
     Ok(ExitClass::Done)
 }
 
-pub(crate) fn verify(args: &JsonOnly, settings: &Settings) -> Result<ExitClass> {
-    let found = settings.library()?.verify()?;
-    if args.json {
-        print_json(&found)?;
+pub(crate) fn verify(args: &Verify, settings: &Settings) -> Result<ExitClass> {
+    /// Papers whose nearest are asked for.
+    const QUESTIONS: usize = 200;
+    let library = settings.library()?;
+    let found = library.verify()?;
+    let recall = if args.recall { Some(library.recall(QUESTIONS)?) } else { None };
+    if args.form.json {
+        print_json(&serde_json::json!({ "papers": found.papers, "vectors": found.vectors, "problems": found.problems, "recall": recall }))?;
     } else {
         for problem in &found.problems {
             output::print(&format!("{}\n", render::one_line(problem)))?;
@@ -69,6 +100,9 @@ pub(crate) fn verify(args: &JsonOnly, settings: &Settings) -> Result<ExitClass> 
         let counted = format!("{} papers and {} vectors checked", found.papers, found.vectors);
         let verdict = if found.problems.is_empty() { "all is well".to_owned() } else { format!("{} problems", found.problems.len()) };
         output::print(&format!("{counted}: {verdict}\n"))?;
+        if let Some(recall) = recall {
+            output::print(&render::recall_line(&recall))?;
+        }
     }
     Ok(if found.problems.is_empty() { ExitClass::Done } else { ExitClass::Failure })
 }

@@ -10,7 +10,7 @@ use paperkin::render::{self, Answer};
 use paperkin::{Error, ExitClass, Result};
 
 use crate::add::{Asked, library};
-use crate::args::{Narrow, Search, Similar};
+use crate::args::{Narrow, Search, Similar, Way};
 use crate::output;
 use crate::settings::{Settings, day};
 
@@ -19,7 +19,7 @@ const GROUP: usize = 256;
 
 pub(crate) fn similar(args: &Similar, settings: &Settings) -> Result<ExitClass> {
     let format = output::format(&args.form, settings)?;
-    let limits = limits(&args.narrow, settings)?;
+    let limits = limits(&args.narrow, &args.way, settings)?;
     let Asked { library, class, .. } = library(&args.from, Embed::Titles, settings)?;
     if let Some(path) = &args.queries {
         return Ok(worse(class, many(path, &library, &limits, (format, settings))?));
@@ -38,7 +38,7 @@ pub(crate) fn similar(args: &Similar, settings: &Settings) -> Result<ExitClass> 
 
 pub(crate) fn search(args: &Search, settings: &Settings) -> Result<ExitClass> {
     let format = output::format(&args.form, settings)?;
-    let limits = limits(&args.narrow, settings)?;
+    let limits = limits(&args.narrow, &args.way, settings)?;
     let Asked { library, embedder, class } = library(&args.from, Embed::Titles, settings)?;
     let mut embedder = embedder.map_or_else(|| settings.embedder(), Ok)?;
     let text = args.text.join(" ");
@@ -102,11 +102,12 @@ fn heading(library: &Library, seeds: &[PaperRow]) -> Result<String> {
     Ok(format!("like {}", titles.join(", and ")))
 }
 
-fn limits(narrow: &Narrow, settings: &Settings) -> Result<Limits> {
+fn limits(narrow: &Narrow, way: &Way, settings: &Settings) -> Result<Limits> {
     let default = Limits::default();
     Ok(Limits {
         count: narrow.limit.or(settings.limit).unwrap_or(default.count),
         since: day(narrow.since.as_deref())?,
         until: day(narrow.until.as_deref())?,
+        search: way.search.parse()?,
     })
 }
