@@ -89,15 +89,17 @@ fn fill(places: &mut [i32], list: &[Neighbour]) {
 }
 
 /// Links again those of the rows that are not found by their own code, and lists as strays those that are not found even then.
-pub(super) fn mend(links: &mut Links, coded: Coded<'_>, mut rows: Vec<u32>) -> Result<()> {
+pub(super) fn mend(links: &mut Links, coded: Coded<'_>, rows: Vec<u32>) -> Result<()> {
     let mut room = Room::default();
-    for row in lost(links, coded, &rows)? {
-        // Linking may push others out.
-        rows.extend(links.link(coded, row, &mut room)?);
+    let mut lost = self::lost(links, coded, &rows)?;
+    for &row in &lost {
+        links.link(coded, row, &mut room)?;
     }
-    rows.sort_unstable();
-    rows.dedup();
-    links.strays = lost(links, coded, &rows)?.into_iter().map(|row| row as i32).collect();
+    if !lost.is_empty() {
+        // Linking may have pushed others out.
+        lost = self::lost(links, coded, &rows)?;
+    }
+    links.strays = lost.into_iter().map(|row| row as i32).collect();
     Ok(())
 }
 

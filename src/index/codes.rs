@@ -39,6 +39,8 @@ pub(super) struct Code {
     pub(super) row: Vec<i32>,
     /// The length of what the code leaves out of the vector.
     pub(super) error: f32,
+    /// The vector's length.
+    pub(super) length: f32,
 }
 
 impl Code {
@@ -49,18 +51,19 @@ impl Code {
         let scale = largest / 127.0;
         let inverse = if scale >= f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 };
         let mut row = vec![0; shape.stride()];
-        let mut lost = 0.0;
+        let (mut lost, mut squares) = (0.0, 0.0);
         for (word, numbers) in row[1..].iter_mut().zip(vector.chunks(4)) {
             let mut bytes = [0u8; 4];
             for (byte, &x) in bytes.iter_mut().zip(numbers) {
                 let q = round(finite(x) * inverse).clamp(-127, 127);
                 lost += (finite(x) - q as f32 * scale).powi(2);
+                squares += finite(x).powi(2);
                 *byte = q as i8 as u8;
             }
             *word = i32::from_le_bytes(bytes);
         }
         row[0] = scale.to_bits() as i32;
-        Self { row, error: lost.sqrt() }
+        Self { row, error: lost.sqrt(), length: squares.sqrt() }
     }
 
     pub(super) fn scale(&self) -> f32 {

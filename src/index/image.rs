@@ -274,7 +274,7 @@ fn read_header(words: &[i32]) -> Result<(Header, [(usize, usize); SECTIONS])> {
         return Err(damaged(format!("it has {} bytes, and {} were expected", 4 * words.len(), 4 * end)));
     }
     // Nothing below can be too large for a word count then.
-    if header.rows > words.len() || header.m > 1 << 16 || header.dim > 1 << 24 {
+    if !header.largest_scale.is_finite() || header.rows > words.len() || header.m > 1 << 16 || header.dim > 1 << 24 {
         return Err(damaged("its header makes no sense"));
     }
     let shape = Shape { dim: header.dim };

@@ -33,7 +33,7 @@ pub(super) struct Coded<'a> {
 impl Coded<'_> {
     pub(super) fn code(&self, row: u32) -> Code {
         let stride = self.shape.stride();
-        Code { row: self.codes[row as usize * stride..][..stride].to_vec(), error: 0.0 }
+        Code { row: self.codes[row as usize * stride..][..stride].to_vec(), error: 0.0, length: 1.0 }
     }
 }
 
@@ -45,26 +45,23 @@ impl Links {
     }
 
     /// Links a row on the lowest level, where its list is replaced if it has one: `2m` neighbours of [`Self::select`] among
-    /// those that a search finds, and back from each of them. Returns the rows that lost a link by it.
-    pub(super) fn link(&mut self, coded: Coded<'_>, row: u32, room: &mut Room) -> Result<Vec<u32>> {
+    /// those that a search finds, and back from each of them.
+    pub(super) fn link(&mut self, coded: Coded<'_>, row: u32, room: &mut Room) -> Result<()> {
         let query = coded.code(row);
         let mut found = self.graph(coded).search(&query, EF_LINK, room, |other| other != row)?;
         let near = select(coded, &mut found, 2 * self.m);
-        let mut pushed = self.list(row);
-        pushed.retain(|old| !near.contains(old));
         self.write(row, &near);
         for other in near {
             let mut ranks = self.ranked(coded, other, row);
             let kept = if ranks.len() > 2 * self.m { select(coded, &mut ranks, 2 * self.m) } else { ranks.iter().map(|rank| rank.row()).collect() };
-            pushed.extend(ranks.iter().map(|rank| rank.row()).filter(|old| !kept.contains(old)));
             self.write(other, &kept);
         }
-        Ok(pushed)
+        Ok(())
     }
 
     fn list(&self, row: u32) -> Vec<u32> {
         let list = &self.lists[row as usize * 2 * self.m..][..2 * self.m];
-        list.iter().filter(|&&near| near != NONE).map(|&near| near as u32).collect()
+        list.iter().map(|&near| near as u32).filter(|&near| (near as usize) < self.lists.len() / (2 * self.m)).collect()
     }
 
     fn write(&mut self, row: u32, near: &[u32]) {

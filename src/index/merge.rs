@@ -19,12 +19,13 @@ use crate::error::Result;
 use crate::vector::RowId;
 
 impl Index {
-    /// This index without the labels `changed`, and with the rows of `tail`, which are searched exactly.
+    /// This index, which has no tail yet, without the labels `changed`, and with the rows of `tail`, which are searched exactly.
     ///
     /// # Errors
     ///
     /// [`crate::Error::IndexDamaged`], and those of [`Index::build`].
     pub fn with_changes(mut self, changed: &[i64], tail: Source<'_>) -> Result<Self> {
+        assert!(self.tail.is_none());
         for &label in changed {
             if let Some(row) = self.row_of(label)? {
                 self.live.remove(row);
@@ -87,17 +88,13 @@ impl Index {
         Ok(Links { m: graph.m, entry: graph.entry, lists, levels, strays })
     }
 
+    /// Links the rows of the tail, and looks for every row after that: a link that one lost may have been another's way.
     fn link_tail(&self, links: &mut Links, coded: Coded<'_>) -> Result<()> {
-        // Whoever may not be found now: those that were not found before, the new ones, and those that lost a link to them.
-        let mut doubtful: Vec<u32> = links.strays.iter().map(|&row| row as u32).collect();
-        doubtful.retain(|&row| self.live.contains(RowId(row)));
         let mut room = Room::default();
-        for row in self.image.header().rows as u32..self.len() as u32 {
-            doubtful.push(row);
-            doubtful.extend(links.link(coded, row, &mut room)?);
+        let (first, end) = (self.image.header().rows as u32, self.len() as u32);
+        for row in first..end {
+            links.link(coded, row, &mut room)?;
         }
-        doubtful.sort_unstable();
-        doubtful.dedup();
-        mend(links, coded, doubtful)
+        mend(links, coded, self.live.iter().map(|row| row.0).chain(first..end).collect())
     }
 }

@@ -50,7 +50,7 @@ use codes::{Code, Shape};
 use graph::{Graph, Level, Room};
 use image::{Header, Image, Section, damaged};
 use link::{Coded, Links};
-use rank::{Rank, keep_best};
+use rank::Rank;
 
 pub use build::Build;
 pub use rank::Neighbour;
@@ -80,6 +80,11 @@ pub enum Search {
     Graph(usize),
 }
 
+impl Search {
+    /// In the graph, with as many candidates as [`Self::Auto`] keeps.
+    pub const HNSW: Self = Self::Graph(EF);
+}
+
 impl FromStr for Search {
     type Err = Error;
 
@@ -87,7 +92,7 @@ impl FromStr for Search {
         match name {
             "auto" => Ok(Self::Auto),
             "exact" => Ok(Self::Exact),
-            "hnsw" => Ok(Self::Graph(EF)),
+            "hnsw" => Ok(Self::HNSW),
             other => Err(Error::usage(format!("no search {other:?}; expected auto, exact or hnsw"))),
         }
     }
@@ -154,7 +159,8 @@ impl Index {
         Ok(Self { image, live, tail: None, instructions: Instructions::best(), rooms: Mutex::default() })
     }
 
-    /// Opens what [`Self::write`] wrote. Its head is checked now, and each block when it is first needed.
+    /// Opens what [`Self::write`] wrote. Its head is checked now, the labels too if some are gone, and each other block when it
+    /// is first needed.
     ///
     /// # Errors
     ///
@@ -164,12 +170,13 @@ impl Index {
         Image::open(mapped).and_then(Self::of)
     }
 
-    /// Writes all of it.
+    /// Writes all of it. A tail has to be [`Self::merged`] before.
     ///
     /// # Errors
     ///
     /// Those of `to`.
     pub fn write(&self, to: &mut impl Write) -> std::io::Result<()> {
+        assert!(self.tail.is_none());
         self.image.words().iter().try_for_each(|word| to.write_all(&word.to_le_bytes()))
     }
 
@@ -182,7 +189,7 @@ impl Index {
         self.image.check_all()
     }
 
-    /// Rows, those among them that stand for nothing any more.
+    /// Rows, also those that stand for nothing any more.
     pub fn len(&self) -> usize {
         self.image.header().rows + self.tail.as_ref().map_or(0, |tail| tail.len())
     }
@@ -240,6 +247,33 @@ impl Index {
         Ok(of_tail.map(|row| self.behind(row)))
     }
 
+    /// The rows with these labels, which are above 0 and ascending.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexDamaged`].
+    pub fn rows_of(&self, labels: &[i64]) -> Result<RowSet> {
+        let mut rows = RowSet::none(self.len());
+        let in_order = self.image.header().rows;
+        // Looking for each is faster than passing by all only if they are few.
+        if labels.len() < in_order / 16 || self.tail.is_some() {
+            for &label in labels {
+                self.row_of(label)?.into_iter().for_each(|row| rows.insert(row));
+            }
+            return Ok(rows);
+        }
+        let mut wanted = labels.iter().peekable();
+        for at in 0..in_order {
+            let row = self.row_in_order(at)?;
+            let label = self.label(row)?;
+            while wanted.next_if(|&&wanted| wanted < label).is_some() {}
+            if wanted.peek() == Some(&&label) && self.live.contains(row) {
+                rows.insert(row);
+            }
+        }
+        Ok(rows)
+    }
+
     fn row_in_order(&self, at: usize) -> Result<RowId> {
         let (row, rows) = (self.image.part(Section::Order, at..at + 1)?[0] as u32, self.image.header().rows);
         if (row as usize) < rows { Ok(RowId(row)) } else { Err(damaged(format!("it names row {row} of {rows}"))) }
@@ -276,8 +310,8 @@ impl Index {
         Ok(())
     }
 
-    /// The `k` rows nearest to `query` among those `within`, the nearest first, and of equal ones the lower row. The cosines
-    /// are those of the vectors as f16 keeps them.
+    /// The `k` rows nearest to `query` among those `within`, the nearest first, and of equal ones that with the lower label.
+    /// The cosines are those of the vectors as f16 keeps them.
     ///
     /// # Errors
     ///
@@ -303,9 +337,7 @@ impl Index {
             Search::Auto | Search::Exact => None,
         };
         if let Some(ef) = ef.filter(|_| self.has_graph()) {
-            let found = self.walk(query, ef.max(k), allowed)?;
-            // Fewer than were asked for may mean that the filter stood in the way.
-            if found.len() >= k {
+            if let Some(found) = self.walk(query, ef.max(k), k, allowed)? {
                 return Ok(found);
             }
         }
@@ -313,14 +345,14 @@ impl Index {
     }
 
     /// A walk looks at `1/f` times as many rows where a filter lets the share `f` through; an exact search looks at those only.
-    /// Without a filter a walk is as long as comparing some thousand rows.
+    /// Without a filter a walk takes as long as comparing so many rows (`benches/index.rs`).
     fn walk_is_shorter(&self, allowed: usize) -> bool {
         const AS_LONG_AS: usize = 12_000;
         allowed.saturating_mul(allowed) > self.image.header().rows.saturating_mul(AS_LONG_AS)
     }
 
-    /// Candidates of a walk, with the strays.
-    fn walk(&self, query: &Code, ef: usize, allowed: &RowSet) -> Result<Vec<Rank>> {
+    /// Candidates of a walk, with the strays; `None` if it found fewer than `k`, as the filter may have stood in the way.
+    fn walk(&self, query: &Code, ef: usize, k: usize, allowed: &RowSet) -> Result<Option<Vec<Rank>>> {
         let graph = self.graph()?;
         let mut room = self.rooms.lock().ok().and_then(|mut rooms| rooms.pop()).unwrap_or_default();
         let found = graph.search(query, ef, &mut room, |row| allowed.contains(RowId(row)));
@@ -328,12 +360,18 @@ impl Index {
             rooms.push(room);
         }
         let mut found = found?;
+        if found.len() < k {
+            return Ok(None);
+        }
         let strays = self.image.section(Section::Strays)?.iter().map(|&row| row as u32);
         let strays: Vec<u32> = strays.filter(|&row| allowed.contains(RowId(row))).collect();
         let mut dots = Vec::new();
         graph.compare(query, &strays, &mut dots)?;
         found.extend(strays.iter().zip(dots).map(|(&row, dot)| graph.rank(query, row, dot)));
-        Ok(found)
+        // A walk may meet a stray all the same.
+        found.sort_unstable();
+        found.dedup();
+        Ok(Some(found))
     }
 
     fn graph(&self) -> Result<Graph<'_>> {
@@ -356,14 +394,17 @@ impl Index {
     }
 
     /// The `k` best candidates by the cosine of their vectors.
-    fn rescore(&self, query: &[f32], mut found: Vec<Rank>, k: usize) -> Result<Vec<Neighbour>> {
+    fn rescore(&self, query: &[f32], found: Vec<Rank>, k: usize) -> Result<Vec<Neighbour>> {
         let mut vector = vec![0.0; self.dim()];
-        for rank in &mut found {
-            self.read_vector(RowId(rank.row()), &mut vector)?;
-            *rank = Rank::new(rank.row(), dot(query, &vector));
+        let mut exact = Vec::with_capacity(found.len());
+        for row in found.into_iter().map(|rank| RowId(rank.row())) {
+            self.read_vector(row, &mut vector)?;
+            exact.push((Neighbour { row, cosine: dot(query, &vector) }, self.label(row)?));
         }
-        keep_best(&mut found, k);
-        Ok(found.into_iter().map(Neighbour::from).collect())
+        // By label, as rows have other numbers in an index that is made anew.
+        exact.sort_unstable_by(|(a, a_label), (b, b_label)| b.order().total_cmp(&a.order()).then(a_label.cmp(b_label)));
+        exact.truncate(k);
+        Ok(exact.into_iter().map(|(near, _)| near).collect())
     }
 }
 
@@ -374,7 +415,7 @@ fn label(words: &[i32]) -> i64 {
 fn put_together(header: Header, labels: &[i64], [codes, halves]: [&[i32]; 2], links: Option<&Links>) -> Image {
     let words: Vec<i32> = labels.iter().flat_map(|&label| [label as i32, (label >> 32) as i32]).collect();
     let mut order: Vec<i32> = (0..labels.len() as i32).collect();
-    order.sort_unstable_by_key(|&row| labels[row as usize]);
+    order.sort_unstable_by_key(|&row| (labels[row as usize], row));
     let (lists, strays) = links.map_or((&[][..], &[][..]), |links| (&links.lists, &links.strays));
     let mut levels = Vec::new();
     for (rows, lists) in links.iter().flat_map(|links| &links.levels) {

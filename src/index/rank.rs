@@ -34,17 +34,9 @@ impl Rank {
     }
 }
 
-impl From<Rank> for Neighbour {
-    fn from(rank: Rank) -> Self {
-        Self { row: RowId(rank.row()), cosine: rank.cosine() }
+impl Neighbour {
+    /// What it is sorted by: a cosine that is no number ranks last.
+    pub(super) fn order(&self) -> f32 {
+        if self.cosine.is_nan() { f32::NEG_INFINITY } else { self.cosine }
     }
-}
-
-/// Sorts, nearest first, and keeps the first `k`.
-pub(super) fn keep_best(ranks: &mut Vec<Rank>, k: usize) {
-    if ranks.len() > k && k > 0 {
-        ranks.select_nth_unstable_by(k - 1, |a, b| b.cmp(a));
-    }
-    ranks.truncate(k);
-    ranks.sort_unstable_by(|a, b| b.cmp(a));
 }

@@ -25,7 +25,9 @@ impl Index {
     pub(super) fn scan(&self, query: &Code, k: usize, allowed: &RowSet) -> Result<Vec<Rank>> {
         let (shape, rows, count) = (self.image.shape(), self.image.header().rows, allowed.len());
         let codes = self.image.section(Section::Codes)?;
-        let margin = 2.0 * (query.error + 0.5 * self.image.header().largest_scale * (shape.dim as f32).sqrt()) * 1.01;
+        // Rows are as long as f16 keeps 1, and codes of them as much longer as they leave out.
+        let error = 0.5 * self.image.header().largest_scale * (shape.dim as f32).sqrt();
+        let margin = 2.0 * (query.error * (1.001 + error) + query.length * error) * 1.01;
         let scan = Scan { query, shape, codes, instructions: self.instructions, margin, k };
         let mut found: Vec<Rank> = if count < rows / SPARSE {
             let rows: Vec<u32> = allowed.iter().map(|row| row.0).collect();

@@ -46,7 +46,9 @@ impl Attention {
         let hidden = heads.count * heads.dim;
         assert!(qkv.count > 0 && qkv.stride >= 3 * hidden && qkv.reach(3 * hidden) <= qkv.numbers.len());
         assert!(stride >= hidden && Rows { stride, ..qkv }.reach(hidden) <= out.len());
-        let in_pairs = matches!(arithmetic, Arithmetic::Int8) && instructions.tile::<true>().multiplies_pairs;
+        // Of more keys than that, integers would keep too few bits.
+        let fits = qkv.count <= 1024;
+        let in_pairs = fits && matches!(arithmetic, Arithmetic::Int8) && instructions.tile::<true>().multiplies_pairs;
         for head in (0..heads.count).map(|head| Head { heads, head, qkv }) {
             let out = &mut *out;
             if in_pairs {
@@ -167,12 +169,13 @@ struct Factors {
     value: f32,
     weight: f32,
     score: f32,
-    sum: f32,
+    /// What a mean of values is multiplied by.
+    mean: f32,
 }
 
 impl Factors {
     /// Of numbers that stay what they are.
-    const NONE: Self = Self { query: 1.0, key: 1.0, value: 1.0, weight: 1.0, score: 1.0, sum: 1.0 };
+    const NONE: Self = Self { query: 1.0, key: 1.0, value: 1.0, weight: 1.0, score: 1.0, mean: 1.0 };
 
     /// A sum of 32 bits has room for `terms` products of integers up to `limit(terms)`, and for what rounding adds to them.
     fn limit(terms: usize) -> f32 {
@@ -184,8 +187,8 @@ impl Factors {
     fn new<M: Machine>(machine: M, head: Head<'_>, keys: usize) -> Self {
         let (of_scores, of_sums) = (Self::limit(head.heads.dim), Self::limit(keys));
         let (query, key) = (head.scale(machine, QUERY, of_scores), head.scale(machine, KEY, of_scores));
-        let (value, weight) = (head.scale(machine, VALUE, of_sums / 4.0), (4.0 * of_sums).min(MOST));
-        Self { query: 1.0 / query, key: 1.0 / key, value: 1.0 / value, weight, score: query * key, sum: value / weight }
+        let (value, weight) = (head.scale(machine, VALUE, (of_sums / 4.0).floor()), (4.0 * of_sums).min(MOST));
+        Self { query: 1.0 / query, key: 1.0 / key, value: 1.0 / value, weight, score: query * key, mean: value }
     }
 }
 
@@ -238,9 +241,9 @@ impl<const IN_PAIRS: bool> Attend<'_, IN_PAIRS> {
             let mut inverse = [0.0; MR];
             for (row, inverse) in scores.chunks_exact_mut(padded).zip(&mut inverse) {
                 row[rows..].fill(f32::MIN);
-                *inverse = factors.sum * exp2_and_sum(machine, row);
+                *inverse = exp2_and_sum(machine, row);
                 if X::INTEGERS {
-                    pack_in_place::<M, X>(machine, row, factors.weight);
+                    *inverse = factors.mean / pack_in_place::<M, X>(machine, row, factors.weight);
                 }
             }
             let out = &mut out[start * stride + head.head * dim..];
@@ -319,15 +322,18 @@ fn pack_values<M: Machine, X: Word<M>>(machine: M, head: Head<'_>, factor: f32, 
     }
 }
 
-/// Puts a row of numbers' words where its first numbers were.
+/// Puts a row of numbers' words where its first numbers were, and returns the sum of their integers.
 #[inline(always)]
-fn pack_in_place<M: Machine, X: Word<M>>(machine: M, row: &mut [f32], factor: f32) {
-    let ops = machine.isa().f32();
+fn pack_in_place<M: Machine, X: Word<M>>(machine: M, row: &mut [f32], factor: f32) -> f32 {
+    let (ops, ints) = (machine.isa().f32(), machine.isa().i32());
+    let (mut sum, ones) = (ints.zero(), ints.splat(0x0001_0001));
     for i in (0..X::words(machine, row.len())).step_by(ops.len()) {
         let [first, second] = X::numbers_of(machine, i);
         let words = X::pack(machine, load_from(machine, row, first), load_from(machine, row, second), factor);
+        sum = machine.dot_pairs(sum, words, ones);
         ops.store(words.reinterpret_cast(), &mut row[i..]);
     }
+    ints.sum(sum) as f32
 }
 
 /// `Q Kᵀ` of some rows.

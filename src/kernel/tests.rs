@@ -187,7 +187,7 @@ fn attention_agrees_with_its_formula() {
 #[test]
 fn attention_to_the_same_thing_everywhere_is_that_thing() {
     // As large as integers get: a sum that is too large would turn round.
-    for (dim, length) in [(32, 512), (64, 300), (16, 1)] {
+    for (dim, length) in [(32, 512), (64, 300), (16, 1), (32, 1024), (16, 3000)] {
         for (set, arithmetic) in available().into_iter().flat_map(|set| [(set, Arithmetic::F32), (set, Arithmetic::Int8)]) {
             let qkv = vec![-1.5; length * 3 * dim];
             let mut out = vec![7.0; length * dim];

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Transaction};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -26,8 +26,11 @@ const ASIDE: &str = "papers.index.new";
 
 /// From so many vectors on an index that is kept has a graph. Comparing as many takes a thread about 1.5 ms, which nobody
 /// notices beside the start of the process, and misses nothing; a graph would answer in 0.2 ms and take a minute to build.
-/// (Walks are shorter from about 6,000 rows on; `benches/index.rs` measures it.)
+/// (A walk is the shorter one from some 12,000 rows on; `benches/index.rs` measures it.)
 pub const GRAPH_FROM: usize = 50_000;
+
+/// While it lives, a library is read as it was when it began.
+pub(crate) type Moment<'a> = Transaction<'a>;
 
 /// An index of the library as it is, and where it comes from.
 pub struct Indexed {
@@ -77,8 +80,7 @@ impl Library {
     ///
     /// As [`Library::vectors`].
     pub fn index(&self) -> Result<Indexed> {
-        // What is read here must be of one moment; others may write meanwhile.
-        let _moment = self.connection.unchecked_transaction()?;
+        let _moment = self.moment()?;
         let damage = match self.kept_index().and_then(|kept| kept.map(|index| self.lay_over(index)).transpose()) {
             Ok(Some(index)) => return Ok(Indexed { index, damage: None, is_kept: true }),
             Ok(None) => None,
@@ -88,48 +90,64 @@ impl Library {
         Ok(Indexed { index: self.build_index()?, damage, is_kept: false })
     }
 
+    /// As long as the answer lives, all that is read is of one moment, whatever others write.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub(crate) fn moment(&self) -> Result<Option<Moment<'_>>> {
+        Ok(if self.connection.is_autocommit() { Some(self.connection.unchecked_transaction()?) } else { None })
+    }
+
     /// An index of all vectors, in memory, without a graph.
     ///
     /// # Errors
     ///
     /// As [`Library::vectors`].
     pub fn build_index(&self) -> Result<Index> {
-        self.build(&self.vectors()?, None)
+        let _moment = self.moment()?;
+        let stored = self.vectors()?;
+        Index::build(Source { vectors: &stored.vectors, labels: &labels(&stored), state: 0 }, None)
     }
 
-    fn build(&self, stored: &StoredVectors, graph: Option<Build>) -> Result<Index> {
-        Index::build(Source { vectors: &stored.vectors, labels: &labels(stored), state: self.state()? }, graph)
-    }
-
-    /// The `k` nearest papers of each paper that has a vector.
+    /// The `k` nearest papers of each paper that has a vector, in the order in which the papers came.
     ///
     /// # Errors
     ///
     /// As [`Library::index`].
     pub fn neighbours(&self, k: usize) -> Result<Vec<(PaperRow, Vec<(PaperRow, f32)>)>> {
+        let _moment = self.moment()?;
         let kept = self.index()?.index;
-        let found = if kept.is_compact() { named(&kept, k) } else { Err(Error::IndexDamaged { what: "it has changes".to_owned() }) };
-        match found {
-            Err(Error::IndexDamaged { .. }) => named(&self.build_index()?, k),
-            found => found,
+        if kept.is_compact() {
+            match named(&kept, k) {
+                Err(Error::IndexDamaged { .. }) => {}
+                found => return found,
+            }
         }
+        named(&self.build_index()?, k)
     }
 
-    /// A number for the vectors as they are, which no other library has.
-    fn state(&self) -> Result<u64> {
+    /// A number for these vectors, as they followed those of the number `before`. No other library has it.
+    fn state(&self, before: u64, changed: &[i64], stored: &StoredVectors) -> Result<u64> {
         let mut hash = Sha256::new();
+        hash.update(before.to_le_bytes());
         hash.update(self.count("SELECT value FROM meta WHERE key = 'generation'")?.to_le_bytes());
-        for end in ["min", "max"] {
-            let sql = format!("SELECT row, text_hash, vector FROM vectors WHERE row = (SELECT {end}(row) FROM vectors)");
-            let parts = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Vec<u8>>(2)?));
-            if let Some((row, text, vector)) = self.connection.query_row(&sql, [], parts).optional()? {
-                hash.update(row.to_le_bytes());
-                hash.update(text);
-                hash.update(vector);
-            }
+        changed.iter().for_each(|row| hash.update(row.to_le_bytes()));
+        for (PaperRow(row), vector) in stored.papers.iter().zip(stored.vectors.rows()) {
+            hash.update(row.to_le_bytes());
+            let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
+            hash.update(&bytes);
         }
         let hash = hash.finalize();
         Ok(hash.iter().take(8).fold(0, |state, &byte| state << 8 | u64::from(byte)))
+    }
+
+    /// Which papers changed since the index was kept, and the vectors that they have now.
+    fn changes(&self) -> Result<(Vec<i64>, StoredVectors)> {
+        let mut query = self.connection.prepare("SELECT row FROM changed ORDER BY row")?;
+        let changed = query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+        let now = self.read_vectors("SELECT row, vector FROM vectors WHERE row IN (SELECT row FROM changed) ORDER BY row", changed.len())?;
+        Ok((changed, now))
     }
 
     /// The kept index with what changed since.
@@ -138,9 +156,7 @@ impl Library {
         if index.dim() != dim {
             return Err(Error::IndexDamaged { what: format!("its vectors have {} numbers, those of the library {dim}", index.dim()) });
         }
-        let mut query = self.connection.prepare("SELECT row FROM changed ORDER BY row")?;
-        let changed = query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
-        let tail = self.read_vectors("SELECT row, vector FROM vectors WHERE row IN (SELECT row FROM changed) ORDER BY row", changed.len())?;
+        let (changed, tail) = self.changes()?;
         index.with_changes(&changed, Source { vectors: &tail.vectors, labels: &labels(&tail), state: 0 })
     }
 
@@ -151,13 +167,16 @@ impl Library {
     /// As [`Library::renew_index`].
     pub fn keep_index(&mut self) -> Result<()> {
         let Indexed { index, is_kept, .. } = self.index()?;
-        if is_kept && self.count("SELECT count(*) FROM changed")? == 0 {
-            return Ok(());
-        }
-        if is_kept && index.has_graph() && !index.is_worn() {
-            match index.merged(self.state()?) {
-                Err(Error::IndexDamaged { .. }) => {}
-                merged => return self.write_index(&merged?),
+        if is_kept {
+            let (changed, now) = self.changes()?;
+            if changed.is_empty() {
+                return Ok(());
+            }
+            if index.has_graph() && !index.is_worn() {
+                match index.merged(self.state(index.state(), &changed, &now)?) {
+                    Err(Error::IndexDamaged { .. }) => {}
+                    merged => return self.write_index(&merged?),
+                }
             }
         }
         self.renew_index()
@@ -179,7 +198,10 @@ impl Library {
     ///
     /// As [`Library::renew_index`].
     pub fn renew_index_with(&mut self, graph: Option<Build>) -> Result<()> {
-        let index = self.build(&self.vectors()?, graph)?;
+        let stored = self.vectors()?;
+        let state = self.state(0, &[], &stored)?;
+        let index = Index::build(Source { vectors: &stored.vectors, labels: &labels(&stored), state }, graph)?;
+        drop(stored);
         self.write_index(&index)
     }
 
@@ -196,7 +218,11 @@ impl Library {
             std::fs::rename(&aside, &file)?;
             File::open(&folder)?.sync_all()
         };
-        write().map_err(|e| Error::io("cannot write the index", &file, e))?;
+        write().map_err(|e| {
+            // A part of it would only take room. That it cannot be removed changes nothing.
+            let _ = std::fs::remove_file(&aside);
+            Error::io("cannot write the index", &file, e)
+        })?;
         self.in_transaction(|library| {
             library.connection.execute("INSERT OR REPLACE INTO meta VALUES ('index', ?1)", [index.state().cast_signed()])?;
             library.connection.execute("DELETE FROM changed", [])?;
@@ -204,21 +230,28 @@ impl Library {
         })
     }
 
-    /// How many of the ten nearest papers the index finds that comparing all finds, of at most `questions` of the papers.
+    /// How many of the ten nearest papers the index's graph finds, if it has one, that comparing all finds; of at most so many
+    /// of the papers.
     ///
     /// # Errors
     ///
     /// As [`Library::index`], and [`Error::IndexDamaged`].
     pub fn recall(&self, questions: usize) -> Result<Recall> {
         const K: usize = 10;
+        let _moment = self.moment()?;
         let index = self.index()?.index;
         let all = RowSet::all(index.len());
         let mut recall = Recall { questions: 0, found: 0, of: 0 };
-        for row in (0..index.len()).step_by((index.len() / questions.max(1)).max(1)).take(questions).map(|row| RowId(row as u32)) {
+        let step = index.len().div_ceil(questions.max(1)).max(1);
+        for row in (0..index.len()).step_by(step).map(|row| RowId(row as u32)) {
+            if index.row_of(index.label(row)?)? != Some(row) {
+                // It stands for nothing any more.
+                continue;
+            }
             let (vector, mut others) = (index.vector(row)?, all.clone());
             others.remove(row);
             let exact = index.nearest(&vector, K, Search::Exact, &others)?;
-            let found = index.nearest(&vector, K, Search::Auto, &others)?;
+            let found = index.nearest(&vector, K, Search::HNSW, &others)?;
             recall.questions += 1;
             recall.of += exact.len() as u64;
             recall.found += found.iter().filter(|near| exact.iter().any(|right| right.row == near.row)).count() as u64;
@@ -257,7 +290,10 @@ impl Library {
         let known: Option<i64> = self.connection.query_row("SELECT value FROM meta WHERE key = 'index'", [], |row| row.get(0)).optional()?;
         let (Some(known), Some(folder)) = (known, self.index_folder()) else { return Ok(None) };
         match File::open(folder.join(FILE)) {
-            Ok(file) => Ok(Some(Index::open(&file)?).filter(|index| index.state() == known.cast_unsigned())),
+            Ok(file) => match Index::open(&file)? {
+                index if index.state() == known.cast_unsigned() => Ok(Some(index)),
+                _ => Err(Error::IndexDamaged { what: "it is not the one that the library knows".to_owned() }),
+            },
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(Error::IndexDamaged { what: format!("it cannot be opened: {e}") }),
         }
@@ -274,5 +310,8 @@ fn named(index: &Index, k: usize) -> Result<Vec<(PaperRow, Vec<(PaperRow, f32)>)
         let near = near.into_iter().map(|near| Ok((paper(near.row)?, near.cosine))).collect::<Result<Vec<_>>>()?;
         Ok((paper(RowId(row as u32))?, near))
     };
-    index.neighbours(k)?.into_iter().enumerate().map(list).collect()
+    let mut lists = index.neighbours(k)?.into_iter().enumerate().map(list).collect::<Result<Vec<_>>>()?;
+    // Papers that an index took in later stand at its end.
+    lists.sort_unstable_by_key(|(paper, _)| *paper);
+    Ok(lists)
 }

@@ -40,6 +40,7 @@ use crate::error::{Error, Result};
 use crate::vector::Space;
 
 pub(crate) use identity::Tie;
+pub(crate) use index::Moment;
 pub use index::{GRAPH_FROM, IndexStatus, Indexed, Recall};
 pub use read::{Filter, Listing, Status};
 pub use vectors::{Pending, StoredVectors};

@@ -15,10 +15,13 @@ pub struct Group {
     pub others: Vec<Hit>,
 }
 
-/// Neighbours of each paper that are looked at. Larger groups hang together all the same.
+/// Neighbours of each paper that are looked at: of more duplicates than that, some may stand in a group of their own.
 const NEIGHBOURS: usize = 10;
+/// Vectors of f16 have a length of 1 to within this.
+const ROUNDING: f32 = 1e-3;
 
-/// Groups of papers of which each has a cosine of at least `at_least` to another, the oldest group first.
+/// Groups of papers of which each has a cosine of at least `at_least` to another, the oldest group first; equal papers have
+/// one of 1, but for what f16 rounds.
 ///
 /// # Errors
 ///
@@ -32,7 +35,7 @@ pub fn duplicates(library: &Library, at_least: f32) -> Result<Vec<Group>> {
     let place = |paper: &PaperRow| papers.binary_search(paper).ok();
     let mut leaders: Vec<usize> = (0..papers.len()).collect();
     for (row, (_, near)) in neighbours.iter().enumerate() {
-        for other in near.iter().filter(|(_, cosine)| *cosine >= at_least).filter_map(|(paper, _)| place(paper)) {
+        for other in near.iter().filter(|(_, cosine)| *cosine >= at_least - ROUNDING).filter_map(|(paper, _)| place(paper)) {
             let (a, b) = (leader(&mut leaders, row), leader(&mut leaders, other));
             // The first of a group leads it.
             leaders[a.max(b)] = a.min(b);

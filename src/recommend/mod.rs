@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::embed::{Embedder, Role};
 use crate::error::{Error, Result};
 use crate::index::{Index, Neighbour, RowSet, Search};
-use crate::library::{GRAPH_FROM, Indexed, Library, PaperRow};
+use crate::library::{GRAPH_FROM, Indexed, Library, Moment, PaperRow};
 use crate::paper::{Date, Paper};
 use crate::vector::{RowId, Vectors, dot, normalise};
 
@@ -68,6 +68,8 @@ impl Default for Limits {
 /// A library with its index, ready for many questions.
 pub struct Desk<'a> {
     library: &'a Library,
+    /// Papers, vectors and index are of one moment, that of the first question.
+    _moment: Option<Moment<'a>>,
     kept: Indexed,
     /// What answers in its place once it was found to be damaged, and what was found.
     rebuilt: OnceCell<(Index, String)>,
@@ -80,7 +82,7 @@ impl<'a> Desk<'a> {
     ///
     /// [`Error::Store`] or [`Error::LibraryDamaged`].
     pub fn new(library: &'a Library) -> Result<Self> {
-        Ok(Self { library, kept: library.index()?, rebuilt: OnceCell::new() })
+        Ok(Self { library, _moment: library.moment()?, kept: library.index()?, rebuilt: OnceCell::new() })
     }
 
     /// What was found to be wrong with the index so far. The answers were right all the same.
@@ -135,21 +137,17 @@ impl<'a> Desk<'a> {
 
     /// The papers nearest to a vector, without those given.
     fn nearest(&self, query: &[f32], limits: &Limits, without: &[PaperRow]) -> Result<Vec<Near>> {
+        // One that is damaged is made anew, and until then every search is exact.
+        if matches!(limits.search, Search::Graph(_)) && !self.kept.index.has_graph() && self.kept.damage.is_none() {
+            return Err(no_graph());
+        }
         let allowed = match (limits.since, limits.until) {
             (None, None) => None,
             (since, until) => Some(self.library.published_between(since, until)?),
         };
         self.ask(|index| {
-            if matches!(limits.search, Search::Graph(_)) && !index.has_graph() {
-                return Err(no_graph());
-            }
-            let mut within = RowSet::all(index.len());
-            if let Some(allowed) = &allowed {
-                within = RowSet::none(index.len());
-                for paper in allowed {
-                    index.row_of(paper.0)?.into_iter().for_each(|row| within.insert(row));
-                }
-            }
+            let labels = allowed.as_ref().map(|papers| papers.iter().map(|paper| paper.0).collect::<Vec<_>>());
+            let mut within = labels.map_or_else(|| Ok(RowSet::all(index.len())), |labels| index.rows_of(&labels))?;
             for seed in without {
                 index.row_of(seed.0)?.into_iter().for_each(|row| within.remove(row));
             }
@@ -188,7 +186,7 @@ impl<'a> Desk<'a> {
 fn no_graph() -> Error {
     Error::Usage {
         message: "the library's index has no graph, and so every search is exact".to_owned(),
-        hint: Some(format!("from {GRAPH_FROM} papers on `paperkin reindex` and `paperkin add` make one; leave --search away")),
+        hint: Some(format!("a library has one from {GRAPH_FROM} papers on; `--search exact` and `--search auto` need none")),
     }
 }
 

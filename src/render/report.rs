@@ -69,7 +69,7 @@ pub fn recall_line(recall: &Recall) -> String {
 fn search(status: &Status) -> String {
     let index = &status.index;
     let how = match (index.is_kept, index.has_graph) {
-        (false, _) if status.vectors > 0 => "exact; no index is kept, so that each question makes one",
+        (false, _) if status.vectors > 0 => "exact; no index is kept, so that each question makes one, until the next `paperkin add`",
         (true, true) => "hnsw; exact where a filter leaves few papers",
         _ => "exact",
     };

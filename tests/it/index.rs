@@ -235,7 +235,7 @@ fn what_changed_after_a_build_is_answered_and_taken_into_the_graph() {
     let mut added = more.rows();
     for round in 0..3 {
         // Some go, some get another vector, some come.
-        let changed: Vec<i64> = (0..60).map(|i| 100 * round + i).collect();
+        let changed: Vec<i64> = (0..60).map(|i| 40 * round + i).collect();
         now.0.retain(|(label, _)| !(changed.contains(label) && label % 2 == 0));
         let numbers = changed.iter().filter(|label| *label % 2 == 1).copied();
         let again: Vec<(i64, Vec<f32>)> = numbers.chain(2001 + 50 * round..2051 + 50 * round).zip(added.by_ref().map(<[f32]>::to_vec)).collect();
@@ -264,12 +264,44 @@ fn what_changed_after_a_build_is_answered_and_taken_into_the_graph() {
         for (label, vector) in &now.0 {
             let found = labels(&merged, vector, 10, Search::Graph(96));
             assert!(found.contains(label), "{label} is lost in round {round}");
+            let others: std::collections::HashSet<&i64> = found.iter().collect();
+            assert_eq!(others.len(), found.len(), "one of them is there twice");
+        }
+        let some: Vec<i64> = now.0.iter().map(|(label, _)| *label).filter(|label| label % 3 == 0).collect();
+        let mut ascending = [some.clone(), changed.clone()].concat();
+        ascending.sort_unstable();
+        ascending.dedup();
+        for wanted in [&ascending[..], &ascending[..9], &[]] {
+            let expected: Vec<i64> = wanted.iter().copied().filter(|label| now.0.iter().any(|(other, _)| other == label)).collect();
+            for index in [&beside, &merged] {
+                let mut found: Vec<i64> = index.rows_of(wanted).unwrap().iter().map(|row| index.label(row).unwrap()).collect();
+                found.sort_unstable();
+                assert_eq!(found, expected);
+            }
         }
         kept = merged;
     }
     let all: Vec<i64> = now.0.iter().map(|(label, _)| *label).take(400).collect();
     let nothing = Vectors::new(48);
     assert!(kept.with_changes(&all, Source { vectors: &nothing, labels: &[], state: 0 }).unwrap().is_worn());
+}
+
+#[test]
+fn auto_walks_among_many_and_compares_few() {
+    let vectors = themes(14_000, 16, 21);
+    let index = index(&vectors, Some(Build { m: 8, ef_construction: 32 }));
+    let mut numbers = Numbers(22);
+    let mut differences = 0;
+    for i in 0..100 {
+        let query = numbers.near(vectors.row(RowId(i * 130)), 0.8);
+        let auto = ask(&index, &query, 10, Search::Auto, |_| true).unwrap();
+        assert_eq!(auto, ask(&index, &query, 10, Search::HNSW, |_| true).unwrap());
+        let exact = by_hand(&vectors, &query, 10, |_| true);
+        differences += exact.iter().filter(|near| !auto.contains(near)).count();
+        let few = |row: RowId| row.0.is_multiple_of(2);
+        assert_eq!(ask(&index, &query, 10, Search::Auto, few).unwrap(), by_hand(&vectors, &query, 10, few));
+    }
+    assert!(differences < 30, "{differences} of 1,000 were missed");
 }
 
 #[test]

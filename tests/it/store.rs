@@ -300,3 +300,30 @@ fn a_library_of_the_first_format_is_read_and_brought_up_to_date() {
     assert_eq!(kin.json(&["status", "--json"])["index"]["is_kept"], true);
     assert_eq!((kin.run(&["rm", "2001.00030"]).code, ask()), (0, expected));
 }
+
+#[test]
+fn a_paper_that_gains_an_abstract_late_is_where_it_came() {
+    use paperkin::index::Build;
+    use paperkin::library::Library;
+    let kin = Kin::new();
+    let text = "A long abstract on neural networks for graphs of proteins and markets.";
+    let late = |text: &str| line("2001.00001", "First", text, "");
+    let lines = late("") + &papers(60).lines().skip(10).map(|line| line.to_owned() + "\n").collect::<String>() + &line("2001.99999", "First", text, "");
+    let path = kin.write("a.jsonl", lines);
+    assert_eq!(kin.run(&["add", path.to_str().unwrap()]).code, 0);
+    Library::open_to_write(&kin.path("library")).unwrap().renew_index_with(Some(Build::default())).unwrap();
+    let more = kin.write("b.jsonl", late(text));
+    assert_eq!(kin.run(&["add", more.to_str().unwrap()]).code, 0);
+    assert_eq!(kin.json(&["status", "--json"])["index"]["has_graph"], true);
+    let pairs = || {
+        let found = kin.json(&["ls", "--duplicates=0.99", "--json"]);
+        found.as_array().unwrap().iter().map(|hit| format!("{} {}", hit["query"], hit["id"])).collect::<Vec<_>>()
+    };
+    let found = pairs();
+    assert_eq!(found[0], "\"2001.00001\" \"2001.99999\"");
+    // Equal papers are in the order in which they came, whatever the index knows of it.
+    let ask = || ids(&kin.run(&["similar", "2001.00012", "-n", "60", "--format", "tsv"]));
+    let kept = ask();
+    std::fs::remove_dir_all(kin.path("library/index")).unwrap();
+    assert_eq!((ask(), pairs()), (kept, found));
+}

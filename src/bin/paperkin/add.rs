@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Add, settings: &Settings) -> Result<ExitClass> {
         }
     })?;
     tell(&report, settings);
-    output::keep_index(&mut library);
+    output::keep_index(&mut library, settings);
     if args.json {
         let report = serde_json::to_value(&report).map_err(|e| Error::usage(e.to_string()))?;
         output::print(&render::pretty(&report))?;

@@ -165,7 +165,7 @@ pub(crate) struct Ls {
     /// Those of the digest of this day
     #[arg(long, value_name = "DAY")]
     pub date: Option<String>,
-    /// Papers that nearly repeat an earlier one: those whose cosine to it is at least 0.95, or the one given
+    /// Groups of papers that nearly repeat each other: with a cosine of at least 0.95, or the one given; -n counts groups
     #[arg(long, value_name = "COSINE", num_args = 0..=1, require_equals = true, default_missing_value = "0.95",
         conflicts_with_all = ["date", "since", "until"])]
     pub duplicates: Option<f32>,

@@ -12,10 +12,10 @@ use crate::output;
 use crate::settings::{Settings, day};
 
 pub(crate) fn ls(args: &Ls, settings: &Settings) -> Result<ExitClass> {
-    let format = output::format(&args.form, settings)?;
     if let Some(at_least) = args.duplicates {
         return duplicates(args, at_least, settings);
     }
+    let format = output::format(&args.form, settings)?;
     let filter = Filter {
         date: day(args.date.as_deref())?,
         since: day(args.narrow.since.as_deref())?,
@@ -36,7 +36,7 @@ fn duplicates(args: &Ls, at_least: f32, settings: &Settings) -> Result<ExitClass
     match groups.as_slice() {
         [] => output::say(settings, &format!("no two papers have a cosine of {at_least} or more")),
         // A table of one answer has no heading.
-        [group] => output::say(settings, &format!("like {}", group.first.title)),
+        [group] if matches!(format, render::Format::Table) => output::say(settings, &format!("like {}", group.first.title)),
         _ => {}
     }
     let limit = args.narrow.limit.or(settings.limit).unwrap_or(usize::MAX);
@@ -70,7 +70,7 @@ pub(crate) fn rm(args: &Rm, settings: &Settings) -> Result<ExitClass> {
     let mut library = settings.library_to_write()?;
     let rows = args.papers.iter().map(|asked| library.find(asked)).collect::<Result<Vec<_>>>()?;
     let removed = library.remove(&rows)?;
-    output::keep_index(&mut library);
+    output::keep_index(&mut library, settings);
     output::say(settings, &format!("{removed} removed"));
     Ok(ExitClass::Done)
 }
@@ -90,7 +90,8 @@ pub(crate) fn verify(args: &Verify, settings: &Settings) -> Result<ExitClass> {
     const QUESTIONS: usize = 200;
     let library = settings.library()?;
     let found = library.verify()?;
-    let recall = if args.recall { Some(library.recall(QUESTIONS)?) } else { None };
+    // Of what is damaged nothing more is asked.
+    let recall = if args.recall && found.problems.is_empty() { Some(library.recall(QUESTIONS)?) } else { None };
     if args.form.json {
         print_json(&serde_json::json!({ "papers": found.papers, "vectors": found.vectors, "problems": found.problems, "recall": recall }))?;
     } else {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use paperkin::library::Library;
+use paperkin::library::{GRAPH_FROM, Library, Status};
 use paperkin::render::{Format, one_line};
 use paperkin::{Error, Result};
 
@@ -48,9 +48,13 @@ pub(crate) fn print_error(error: &Error, json: bool) {
 }
 
 /// Makes the index that questions will want. Without it they only take longer.
-pub(crate) fn keep_index(library: &mut Library) {
+pub(crate) fn keep_index(library: &mut Library, settings: &Settings) {
+    let is_long = |status: Status| status.vectors >= GRAPH_FROM as u64 && (status.index.changed > 0 || !status.index.has_graph);
+    if library.status().is_ok_and(is_long) {
+        say(settings, "the library is written; its index is brought up to date");
+    }
     if let Err(error) = library.keep_index() {
-        complain(&format!("note: the library has no index now, so that each question makes one: {error}"));
+        complain(&format!("note: the index could not be brought up to date; questions are answered all the same, more slowly: {error}"));
     }
 }
 

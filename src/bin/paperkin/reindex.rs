@@ -23,7 +23,7 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitClass> {
             output::complain("the old vectors are in place and answer; the same command goes on from here");
         }
     })?;
-    output::keep_index(&mut library);
+    output::keep_index(&mut library, settings);
     output::say(settings, &format!("{done} papers embedded with {}", embedder.space().name()));
     Ok(ExitClass::Done)
 }
