@@ -12,6 +12,9 @@ use rten_simd::ops::{BitOps, NumOps};
 
 use super::machine::{Instructions, Integers, Kernel, Machine};
 
+/// Rows that are asked for before they are needed.
+const AHEAD: usize = 16;
+
 /// Words a row must be a multiple of: a cache line.
 pub(crate) const LINE_WORDS: usize = 16;
 
@@ -57,6 +60,11 @@ impl Kernel for DotRange<'_> {
         let mut row = first;
         let mut fours = out.chunks_exact_mut(4);
         for four in &mut fours {
+            // What the next rows need is asked for in time: hardware stops at the end of each page.
+            let ahead = (row + AHEAD) * rows.stride;
+            for line in rows.words.get(ahead..ahead + 4 * rows.stride).unwrap_or_default().chunks(LINE_WORDS) {
+                machine.isa().i32().prefetch(line.as_ptr());
+            }
             let at = [rows.row(row, len), rows.row(row + 1, len), rows.row(row + 2, len), rows.row(row + 3, len)];
             four.copy_from_slice(&machine.sum_lanes(dot::<M, 4>(machine, query, at)));
             row += 4;
