@@ -54,7 +54,7 @@ def recall(found, truth):
 
 
 def smallest_ef(contestant, truth, wanted):
-    """The least ef that reaches a recall, by halving."""
+    """The least ef that reaches a recall, by halving; 1024 if none does."""
     low, high = K, 1024
     while low < high:
         middle = (low + high) // 2
@@ -143,7 +143,7 @@ def table(rows, count):
         ef = next(row["ef"] for row in rows if (row["who"], row["what"]) == (who, what))
         rate = QUESTIONS / median(rows, who, what)
         lines.append(f"| {NAMES[who]} | {what} | {rate:,.0f} | {spread(rows, who, what)} | {median(rows, who, what, 'recall'):.4f} | {ef or ''} |")
-    lines += ["", "| | build, s, one thread | bytes a vector |", "|---|---|---|"]
+    lines += ["", "| | build, s, one thread | bytes a vector, of ours without the f16 that a file also has |", "|---|---|---|"]
     for name in GRAPHS:
         lines.append(f"| {NAMES[name]} | {median(rows, name, 'build'):.1f} | {median(rows, name, 'build', 'bytes') / count:,.0f} |")
     lines += ["", f"| {NEIGHBOURS} neighbours of all, two threads | s | recall |", "|---|---|---|"]
@@ -163,7 +163,7 @@ def bars(rows, count):
         found.append(("S2", f"{wanted}, against hnsw_rs", 3, 5, ratio("hnsw_rs", wanted)))
         found.append(("S3", f"{wanted}, against hnswlib", 0.9, 1.2, ratio("hnswlib", wanted)))
         found.append(("S3", f"{wanted}, against usearch", 0.9, 1.2, ratio("usearch", wanted)))
-    found.append(("S4", "bytes against hnsw_rs, times smaller", 3, 5, size("hnsw_rs") / size("paperkin")))
+    found.append(("S4", "bytes of codes and lists against hnsw_rs's vectors and lists, times smaller", 3, 5, size("hnsw_rs") / size("paperkin")))
     found.append(("S5", "build against hnswlib, share of its speed", 1 / 3, 1 / 1.5, ratio("hnswlib", "build")))
     if any((row["who"], row["what"]) == ("hnswlib", "neighbours") for row in rows):
         found.append(("K1", "neighbours against hnswlib's build and queries", 1, 2, ratio("hnswlib", "neighbours")))
@@ -180,7 +180,7 @@ def facts(args, count):
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo", encoding="ascii") if line.startswith("model name")), "")
     return [
-        f"- command: {args.command}",
+        f"- command: {' '.join(Path(word).name if word.endswith('.npy') else word for word in args.command.split())}",
         f"- commit: {commit}",
         f"- {count} vectors and {QUESTIONS} questions that are not among them; {args.rounds} rounds in turn",
         f"- processor: {cpu}; system: {platform.system()} {platform.release()}, Python {platform.python_version()}",
