@@ -347,7 +347,7 @@ impl Index {
     /// A walk looks at `1/f` times as many rows where a filter lets the share `f` through; an exact search looks at those only.
     /// Without a filter a walk takes as long as comparing so many rows (`benches/index.rs`).
     fn walk_is_shorter(&self, allowed: usize) -> bool {
-        const AS_LONG_AS: usize = 12_000;
+        const AS_LONG_AS: usize = 8000;
         allowed.saturating_mul(allowed) > self.image.header().rows.saturating_mul(AS_LONG_AS)
     }
 
