@@ -43,7 +43,10 @@ fn report(all: &Vectors) {
     let questions: Vec<&[f32]> = (count..all.len()).map(|row| all.row(RowId(row as u32))).collect();
     println!("{count} vectors of {} numbers, {QUESTIONS} questions, one thread unless said\n", all.dim());
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
-    println!("{:>8} {:>14} {:>14} {:>8} {:>12} {:>12} {:>11}", "vectors", "exact, 1/s", "graph, 1/s", "recall", "build, s", "bytes each", "without f16");
+    println!(
+        "{:>8} {:>14} {:>14} {:>8} {:>12} {:>12} {:>11}",
+        "vectors", "exact, 1/s", "graph, 1/s", "recall", "build, s", "bytes each", "without f16"
+    );
     let sizes = [1000, 2000, 5000, 10_000, 20_000, 50_000].into_iter().filter(|&size| size < count).chain([count]);
     let mut last = None;
     for size in sizes {
@@ -138,7 +141,12 @@ fn library(rows: &Vectors, directory: &Path, count: usize) {
     for start in (0..count).step_by(1000) {
         let papers = start..count.min(start + 1000);
         let record = |i: usize| Record {
-            paper: Paper { ids: vec![PaperId::parse(&format!("x{i}"))], title: format!("Paper {i}"), abstract_text: format!("About {i}."), ..Paper::default() },
+            paper: Paper {
+                ids: vec![PaperId::parse(&format!("x{i}"))],
+                title: format!("Paper {i}"),
+                abstract_text: format!("About {i}."),
+                ..Paper::default()
+            },
             format: "bench".to_owned(),
             origin: "bench".to_owned(),
         };

@@ -110,9 +110,8 @@ fn lost(links: &Links, coded: Coded<'_>, rows: &[u32]) -> Result<Vec<u32>> {
         Ok(graph.search(&coded.code(row), ef, room, |_| true)?.iter().any(|rank| rank.row() == row))
     };
     // Nearly all are found by a short walk.
-    let is_lost = |room: &mut Room, &row: &u32| -> Result<Option<u32>> {
-        Ok((!finds(room, row, EF_LINK / 8)? && !finds(room, row, EF_LINK)?).then_some(row))
-    };
+    let is_lost =
+        |room: &mut Room, &row: &u32| -> Result<Option<u32>> { Ok((!finds(room, row, EF_LINK / 8)? && !finds(room, row, EF_LINK)?).then_some(row)) };
     let lost: Result<Vec<Option<u32>>> = rows.par_iter().map_init(Room::default, is_lost).collect();
     Ok(lost?.into_iter().flatten().collect())
 }

@@ -8,11 +8,11 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::Index;
 use super::codes::{self, Code, Shape};
 use super::image::Section;
 use super::rank::Rank;
 use super::rows::RowSet;
-use super::Index;
 use crate::error::Result;
 use crate::kernel::{Instructions, dot_range, dot_rows};
 use crate::vector::RowId;

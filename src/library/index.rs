@@ -25,8 +25,8 @@ const FILE: &str = "papers.index";
 const ASIDE: &str = "papers.index.new";
 
 /// From so many vectors on an index that is kept has a graph. Comparing as many takes a thread about 0.8 ms, which nobody
-/// notices beside the start of the process, and misses nothing; a graph would answer in 0.2 ms and take a quarter of a minute to build.
-/// (A walk is the shorter one from some 10,000 rows on; `benches/index.rs` measures it.)
+/// notices beside the start of the process, and misses nothing; a graph answers in 0.2 ms, and takes a quarter of a minute to
+/// build. (A walk is the shorter one from some 10,000 rows on; `benches/index.rs` measures it.)
 pub const GRAPH_FROM: usize = 50_000;
 
 /// While it lives, a library is read as it was when it began.

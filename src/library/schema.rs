@@ -151,7 +151,9 @@ pub(super) fn in_memory() -> Result<Connection> {
 
 /// One transaction: a library is made whole, or not at all.
 fn create(connection: &Connection) -> Result<()> {
-    connection.execute_batch(&format!("BEGIN IMMEDIATE;{TABLES}{CHANGES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"))?;
+    connection.execute_batch(&format!(
+        "BEGIN IMMEDIATE;{TABLES}{CHANGES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
+    ))?;
     Ok(())
 }
 

@@ -267,10 +267,14 @@ fn changes_beside_an_index_are_seen_before_it_is_made_anew() {
 fn papers_that_nearly_repeat_another_are_listed_in_groups() {
     let kin = Kin::new();
     let twice = |id: &str, title: &str| line(id, title, "A long abstract on neural networks for graphs of proteins and markets.", "");
-    let text = twice("2001.00001", "First") + &line("2001.00002", "Alone", "climate robot proof galaxy", "") + &twice("2001.00003", "First!") + &twice("2001.00004", "First");
+    let text = twice("2001.00001", "First")
+        + &line("2001.00002", "Alone", "climate robot proof galaxy", "")
+        + &twice("2001.00003", "First!")
+        + &twice("2001.00004", "First");
     let path = kin.write("a.jsonl", text);
     let found = kin.json(&["ls", "--duplicates=0.94", "--json", "--in", path.to_str().unwrap()]);
-    let pairs: Vec<(&str, &str)> = found.as_array().unwrap().iter().map(|hit| (hit["query"].as_str().unwrap(), hit["id"].as_str().unwrap())).collect();
+    let pairs: Vec<(&str, &str)> =
+        found.as_array().unwrap().iter().map(|hit| (hit["query"].as_str().unwrap(), hit["id"].as_str().unwrap())).collect();
     assert_eq!(pairs, [("2001.00001", "2001.00004"), ("2001.00001", "2001.00003")]);
     let table = kin.run(&["ls", "--duplicates=0.94", "--in", path.to_str().unwrap()]);
     assert!(table.err.contains("like First") && !table.out.contains("Alone"), "{table:?}");
@@ -308,7 +312,8 @@ fn a_paper_that_gains_an_abstract_late_is_where_it_came() {
     let kin = Kin::new();
     let text = "A long abstract on neural networks for graphs of proteins and markets.";
     let late = |text: &str| line("2001.00001", "First", text, "");
-    let lines = late("") + &papers(60).lines().skip(10).map(|line| line.to_owned() + "\n").collect::<String>() + &line("2001.99999", "First", text, "");
+    let lines =
+        late("") + &papers(60).lines().skip(10).map(|line| line.to_owned() + "\n").collect::<String>() + &line("2001.99999", "First", text, "");
     let path = kin.write("a.jsonl", lines);
     assert_eq!(kin.run(&["add", path.to_str().unwrap()]).code, 0);
     Library::open_to_write(&kin.path("library")).unwrap().renew_index_with(Some(Build::default())).unwrap();
