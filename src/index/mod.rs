@@ -194,9 +194,14 @@ impl Index {
         self.image.header().rows + self.tail.as_ref().map_or(0, |tail| tail.len())
     }
 
+    /// Rows that stand for their label.
+    pub fn live(&self) -> usize {
+        self.live.len() + self.tail.as_ref().map_or(0, |tail| tail.live())
+    }
+
     /// True if no row stands for anything.
     pub fn is_empty(&self) -> bool {
-        self.live.is_empty() && self.tail.as_ref().is_none_or(|tail| tail.is_empty())
+        self.live() == 0
     }
 
     /// Numbers a vector.

@@ -275,10 +275,27 @@ impl Library {
         })
     }
 
-    /// Looks at every block of the index that is kept. `None` if there is none, or if it is whole.
+    /// Looks at every block of the index that is kept, and for every vector of the library in it. `None` if there is no index,
+    /// or nothing wrong with it.
     pub(super) fn index_damage(&self) -> Option<String> {
-        let checked = self.kept_index().and_then(|kept| kept.map_or(Ok(()), |index| index.verify()));
-        checked.err().map(|e| e.to_string())
+        self.check_index().err().map(|e| e.to_string())
+    }
+
+    fn check_index(&self) -> Result<()> {
+        let _moment = self.moment()?;
+        let Some(index) = self.kept_index()? else { return Ok(()) };
+        index.verify()?;
+        let (index, stored) = (self.lay_over(index)?, self.vectors()?);
+        if index.live() != stored.papers.len() {
+            return Err(Error::IndexDamaged { what: format!("it has {} papers, the library {} vectors", index.live(), stored.papers.len()) });
+        }
+        for (PaperRow(label), vector) in stored.papers.iter().zip(stored.vectors.rows()) {
+            let indexed = index.row_of(*label)?.map(|row| index.vector(row)).transpose()?;
+            if indexed.as_deref() != Some(vector) {
+                return Err(Error::IndexDamaged { what: format!("paper {label} has another vector in it, or none") });
+            }
+        }
+        Ok(())
     }
 
     fn index_folder(&self) -> Option<PathBuf> {

@@ -251,6 +251,23 @@ fn an_index_of_another_library_is_not_believed() {
 }
 
 #[test]
+fn verify_looks_for_every_vector_in_the_index() {
+    let (kin, other) = (Kin::new(), Kin::new());
+    for (kin, skip) in [(&kin, 0), (&other, 1)] {
+        let path = kin.write("papers.jsonl", papers(41).lines().skip(skip).take(40).map(|line| line.to_owned() + "\n").collect::<String>());
+        assert_eq!(kin.run(&["add", path.to_str().unwrap()]).code, 0);
+    }
+    assert_eq!(kin.run(&["verify"]).code, 0);
+    let index = std::fs::read(other.path("library/index/papers.index")).unwrap();
+    std::fs::write(kin.path("library/index/papers.index"), &index).unwrap();
+    let state = i64::from_le_bytes(index[16..24].try_into().unwrap());
+    let database = rusqlite::Connection::open(kin.path("library/library.db")).unwrap();
+    database.execute("UPDATE meta SET value = ?1 WHERE key = 'index'", [state]).unwrap();
+    let ran = kin.run(&["verify"]);
+    assert!(ran.code == 1 && ran.out.contains("paper 1 has another vector in it"), "{ran:?}");
+}
+
+#[test]
 fn precisions_may_be_mixed_and_made_one_again() {
     let kin = Kin::new();
     let all = papers(40);
