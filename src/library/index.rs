@@ -278,7 +278,8 @@ impl Library {
     /// Looks at every block of the index that is kept, and for every vector of the library in it. `None` if there is no index,
     /// or nothing wrong with it.
     pub(super) fn index_damage(&self) -> Option<String> {
-        self.check_index().err().map(|e| e.to_string())
+        let told = |e: Error| e.hint().map_or_else(|| e.to_string(), |hint| format!("{e} ({hint})"));
+        self.check_index().err().map(told)
     }
 
     fn check_index(&self) -> Result<()> {
@@ -292,7 +293,8 @@ impl Library {
         for (PaperRow(label), vector) in stored.papers.iter().zip(stored.vectors.rows()) {
             let indexed = index.row_of(*label)?.map(|row| index.vector(row)).transpose()?;
             if indexed.as_deref() != Some(vector) {
-                return Err(Error::IndexDamaged { what: format!("paper {label} has another vector in it, or none") });
+                let id = self.paper(PaperRow(*label))?.id().to_string();
+                return Err(Error::IndexDamaged { what: format!("paper {id} has another vector in it, or none") });
             }
         }
         Ok(())

@@ -1,9 +1,9 @@
 //! The store: papers, their vectors, their text index and where they come from, in one SQLite database.
 //!
 //! A library is a directory with `library.db` (SQLite in WAL mode, synced at every commit), `library.lock`, which the
-//! one process that writes holds, and `index/`, which can be deleted. A transaction makes a paper, its vector, its text index and its provenance visible
-//! together, so that a process may be killed at any moment. Vectors are stored as f16, each with the [`Space`] that made
-//! it; a library holds vectors of one space, and refuses others.
+//! one process that writes holds, and `index/`, which can be deleted. A transaction makes a paper, its vector, its text
+//! index and its provenance visible together, so that a process may be killed at any moment. Vectors are stored as f16,
+//! each with the [`Space`] that made it; a library holds vectors of one space, and refuses others.
 //!
 //! Only this room names these files, and only here is SQL.
 //!

@@ -264,7 +264,7 @@ fn verify_looks_for_every_vector_in_the_index() {
     let database = rusqlite::Connection::open(kin.path("library/library.db")).unwrap();
     database.execute("UPDATE meta SET value = ?1 WHERE key = 'index'", [state]).unwrap();
     let ran = kin.run(&["verify"]);
-    assert!(ran.code == 1 && ran.out.contains("paper 1 has another vector in it"), "{ran:?}");
+    assert!(ran.code == 1 && ran.out.contains("paper 2001.00000 has another vector in it") && ran.out.contains("it can be deleted"), "{ran:?}");
 }
 
 #[test]
