@@ -35,7 +35,8 @@ pub enum Precision {
     Auto,
     /// f32 throughout.
     Exact,
-    /// Products of bf16 summed in f32, where the processor has them (AVX-512 BF16); elsewhere the same as exact.
+    /// Products of bf16 summed in f32, where the processor has them (AMX, AVX-512 BF16), and 16-bit integers in attention;
+    /// elsewhere the same as exact.
     Fast,
     /// Products of 8-bit integers: weights with a scale for each output, activations with a scale for each token.
     Turbo,

@@ -30,8 +30,11 @@ use crate::vector::Vectors;
 
 /// Tokens a micro-batch. More would leave the caches, fewer would read the weights more often.
 const BATCH: usize = 512;
-/// Rows of a micro-batch that go through the second half of a layer together.
-const BLOCK: usize = 64;
+/// Rows of a micro-batch that go through the second half of a layer together, so that they stay in the second cache. It is of 2
+/// MiB where there is AMX, and there more rows read the weights less often from the third, which is slow.
+fn block(instructions: Instructions) -> usize {
+    if instructions == Instructions::Amx { 128 } else { 64 }
+}
 
 pub(super) struct Packed {
     instructions: Instructions,
@@ -144,7 +147,7 @@ impl Packed {
 
     fn forward_batch(&self, batch: &[&[u32]], room: &mut Room, threads: usize) -> Vec<f32> {
         let count: usize = batch.iter().map(|ids| ids.len()).sum();
-        let rows = count.max(Linear::least_rows(self.instructions));
+        let rows = count.max(Linear::least_rows(self.instructions, self.arithmetic));
         let stride = self.layers.first().map_or(self.dim(), |layer| layer.attended.stride());
         let extent = Extent { rows, stride, threads };
         self.embed(batch, room, extent);
@@ -198,7 +201,7 @@ impl Layer {
     /// The rest of the layer, a block of rows at a time.
     fn feed_forward(&self, model: &Packed, room: &mut Room, Extent { rows, stride, threads }: Extent) {
         let Room { x, context, wide, narrow, scratch, .. } = room;
-        let blocks = (rows / BLOCK).max(1);
+        let blocks = (rows / block(model.instructions)).max(1);
         let start = |block: usize| block * rows / blocks;
         for (first, end) in (0..blocks).map(|block| (start(block), start(block + 1))) {
             let count = end - first;

@@ -48,7 +48,7 @@ impl Attention {
         assert!(stride >= hidden && Rows { stride, ..qkv }.reach(hidden) <= out.len());
         // Of more keys than that, integers would keep too few bits.
         let fits = qkv.count <= 1024;
-        let in_pairs = fits && matches!(arithmetic, Arithmetic::Int8) && instructions.tile::<true>().multiplies_pairs;
+        let in_pairs = fits && !matches!(arithmetic, Arithmetic::F32) && instructions.tile::<true>().multiplies_pairs;
         for head in (0..heads.count).map(|head| Head { heads, head, qkv }) {
             let out = &mut *out;
             if in_pairs {

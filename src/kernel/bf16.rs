@@ -1,4 +1,7 @@
 //! Products of bf16, two a word, for processors with AVX-512 BF16.
+//!
+//! `vdpbf16ps` does twice the work of a product of f32. It takes as long on Zen 4, but four times as long on Sapphire Rapids (loops
+//! of the instructions alone), where [`super::amx`] does it all.
 
 use std::arch::x86_64::{__m512bh, __m512i, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps, _mm512_loadu_ps, _mm512_storeu_si512};
 

@@ -13,11 +13,15 @@ use rten_simd::isa::GenericIsa;
 use rten_simd::isa::{Avx2Isa, Avx512Isa};
 use rten_simd::ops::{BitOps, IntOps, NumOps};
 
+#[cfg(target_arch = "x86_64")]
+use super::amx::Amx;
 use crate::error::{Error, Result};
 
 /// A set of instructions that a processor has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Instructions {
+    /// AVX-512 with VNNI and BF16, and AMX for products of small numbers: Intel's servers since Sapphire Rapids, on Linux.
+    Amx,
     /// AVX-512 with VNNI: Intel since Ice Lake, AMD since Zen 4.
     Avx512,
     /// AVX2 with FMA: nearly every x86-64 since 2013.
@@ -30,7 +34,7 @@ pub enum Instructions {
 
 impl Instructions {
     /// All, the fastest first.
-    pub const ALL: [Self; 4] = [Self::Avx512, Self::Avx2, Self::Neon, Self::Portable];
+    pub const ALL: [Self; 5] = [Self::Amx, Self::Avx512, Self::Avx2, Self::Neon, Self::Portable];
 
     /// The fastest that this processor has.
     pub fn best() -> Self {
@@ -40,6 +44,8 @@ impl Instructions {
     /// True if this processor has them.
     pub fn are_available(self) -> bool {
         match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Amx => Amx::new().is_some(),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => Avx512::new().is_some(),
             #[cfg(target_arch = "x86_64")]
@@ -55,6 +61,7 @@ impl Instructions {
     /// Its name in settings and in a vector's `Space`.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Amx => "amx",
             Self::Avx512 => "avx512",
             Self::Avx2 => "avx2",
             Self::Neon => "neon",
@@ -67,7 +74,7 @@ impl Instructions {
     pub(super) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 if let Some(machine) = Avx512::new() => {
+            Self::Amx | Self::Avx512 if let Some(machine) = Avx512::new() => {
                 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx512vnni,avx2,fma,f16c")]
                 fn run<K: Kernel>(machine: Avx512, kernel: K) -> K::Output {
                     kernel.run::<Avx512, { AVX512_TILE.0 }, { AVX512_TILE.1 }>(machine)
@@ -97,7 +104,7 @@ impl Instructions {
         }
     }
 
-    /// The tile of [`Self::run`], for a kernel that sums integers or not.
+    /// The tile of [`Self::run`], which has no use for AMX, for a kernel that sums integers or not.
     pub(super) fn tile<const SUMS_INTEGERS: bool>(self) -> Tile {
         struct Ask<const SUMS_INTEGERS: bool>;
         impl<const SUMS_INTEGERS: bool> Kernel for Ask<SUMS_INTEGERS> {
@@ -108,6 +115,7 @@ impl Instructions {
                     rows: MR,
                     width: NV * machine.isa().f32().len(),
                     group: M::GROUP,
+                    words: 1,
                     sums_in_16_bits: M::SUMS_IN_16_BITS,
                     multiplies_pairs: M::MULTIPLIES_PAIRS,
                 }
@@ -129,6 +137,8 @@ pub(super) struct Tile {
     pub(super) width: usize,
     /// Small integers a word: [`Machine::GROUP`].
     pub(super) group: usize,
+    /// Words of a row that stay together, before those of the next row.
+    pub(super) words: usize,
     /// [`Machine::SUMS_IN_16_BITS`].
     pub(super) sums_in_16_bits: bool,
     /// [`Machine::MULTIPLIES_PAIRS`].

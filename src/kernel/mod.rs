@@ -9,6 +9,7 @@
 //! product     rows x packed weights
 //! tile        its inner loop, one for f32, bf16 and int8
 //! bf16        products of bf16
+//! amx         products of bf16 and of small integers on the matrix unit of Intel's servers
 //! quantise    rows of f32 -> rows of small integers
 //! attention   softmax(Q Kᵀ) V of one text, head by head
 //! rows        LayerNorm, GELU, softmax, f16 to f32
@@ -21,6 +22,8 @@
 //! among them it stands, or how many threads compute. That is what makes a text's vector the same in every company.
 
 mod aligned;
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod attention;
 #[cfg(target_arch = "x86_64")]
 mod bf16;

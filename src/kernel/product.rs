@@ -1,7 +1,8 @@
 //! Rows times packed weights: `y = x Wᵀ + b`, in f32, bf16 or 8-bit integers.
 //!
-//! One tile serves all three. Its operands are words of 32 bits: an f32, two bf16, or [`Machine::GROUP`] small integers that
-//! stand one after another in the sum. `MR` rows of words, each spread over a vector, meet `NV` vectors of weights:
+//! One tile serves all three; AMX has its own ([`super::amx`]). Its operands are words of 32 bits: an f32, two bf16, or
+//! [`Machine::GROUP`] small integers that stand one after another in the sum. `MR` rows of words, each spread over a vector,
+//! meet `NV` vectors of weights:
 //!
 //! ```text
 //! packed weights: panel 0 | panel 1 | …          a panel: NV·lanes outputs
@@ -20,6 +21,8 @@ use rayon::prelude::*;
 
 use super::aligned::Aligned;
 #[cfg(target_arch = "x86_64")]
+use super::amx::Amx;
+#[cfg(target_arch = "x86_64")]
 use super::bf16::{Bf16, bf16_word};
 use super::machine::{Instructions, Tile};
 use super::quantise::{Scale, quantise_row, quantise_weights};
@@ -30,7 +33,7 @@ use super::tile::{self, Job, Operand, Out, Weights};
 pub enum Arithmetic {
     /// f32.
     F32,
-    /// Products of bf16 summed in f32.
+    /// Products of bf16 summed in f32; in attention integers of 16 bits.
     #[cfg(target_arch = "x86_64")]
     Bf16(Bf16),
     /// Weights of 8 bits with a scale for each output, activations of 8 bits with a scale and an offset for each row; in
@@ -43,15 +46,19 @@ impl Arithmetic {
     pub fn bf16(instructions: Instructions) -> Option<Self> {
         match instructions {
             #[cfg(target_arch = "x86_64")]
-            Instructions::Avx512 => Bf16::new().map(Self::Bf16),
+            Instructions::Amx | Instructions::Avx512 => Bf16::new().map(Self::Bf16),
             _ => None,
         }
     }
 
     fn tile(self, instructions: Instructions) -> Tile {
         match self {
+            Self::F32 => instructions.tile::<false>(),
+            #[cfg(target_arch = "x86_64")]
+            _ if Amx::of(instructions).is_some() => Amx::TILE,
             Self::Int8 => instructions.tile::<true>(),
-            _ => instructions.tile::<false>(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Bf16(_) => instructions.tile::<false>(),
         }
     }
 }
@@ -80,7 +87,7 @@ pub struct Linear {
     instructions: Instructions,
     arithmetic: Arithmetic,
     inputs: usize,
-    /// Words a row of the input.
+    /// Words a row of the input, with the zeros after the last one.
     words: usize,
     panels: Aligned<i32>,
     bias: Aligned<f32>,
@@ -107,14 +114,15 @@ impl Linear {
         let (outputs, inputs) = (bias.len(), weights.len() / bias.len());
         assert!(weights.len() == inputs * outputs && inputs <= Self::MOST_INPUTS);
         #[cfg(target_arch = "x86_64")]
-        assert!(!matches!(arithmetic, Arithmetic::Bf16(_)) || instructions == Instructions::Avx512);
+        assert!(!matches!(arithmetic, Arithmetic::Bf16(_)) || matches!(instructions, Instructions::Amx | Instructions::Avx512));
         let group = match arithmetic {
             Arithmetic::F32 => 1,
             #[cfg(target_arch = "x86_64")]
             Arithmetic::Bf16(_) => 2,
             Arithmetic::Int8 => arithmetic.tile(instructions).group,
         };
-        let (words, width) = (inputs.div_ceil(group), arithmetic.tile(instructions).width);
+        let Tile { width, words, .. } = arithmetic.tile(instructions);
+        let words = inputs.div_ceil(group).next_multiple_of(words);
         let padded = outputs.next_multiple_of(width);
         let mut linear = Self {
             instructions,
@@ -143,8 +151,8 @@ impl Linear {
     pub const MOST_INPUTS: usize = 1 << 16;
 
     /// The least number of rows that [`Self::apply`] takes.
-    pub fn least_rows(instructions: Instructions) -> usize {
-        instructions.tile::<false>().rows.max(instructions.tile::<true>().rows)
+    pub fn least_rows(instructions: Instructions, arithmetic: Arithmetic) -> usize {
+        arithmetic.tile(instructions).rows
     }
 
     fn tile(&self) -> Tile {
@@ -194,37 +202,51 @@ impl Linear {
 
 impl Linear {
     fn run(&self, job: Job<'_>, rows: &[Scale]) {
+        let factors = tile::Integer { rows, scales: &self.scales, sums: &self.sums };
         match self.arithmetic {
             Arithmetic::F32 => self.instructions.run(tile::Float(job)),
             #[cfg(target_arch = "x86_64")]
-            Arithmetic::Bf16(bf16) => bf16.run(job),
-            Arithmetic::Int8 => {
-                let factors = tile::Integer { rows, scales: &self.scales, sums: &self.sums };
-                self.instructions.run(tile::IntegerJob(job, factors));
-            }
+            Arithmetic::Bf16(bf16) => match Amx::of(self.instructions) {
+                Some(amx) => amx.run(bf16, job),
+                None => bf16.run(job),
+            },
+            #[cfg(target_arch = "x86_64")]
+            Arithmetic::Int8 if let Some(amx) = Amx::of(self.instructions) => amx.run(factors, job),
+            Arithmetic::Int8 => self.instructions.run(tile::IntegerJob(job, factors)),
         }
     }
 
     /// Writes the rows as small numbers, in strips.
     fn quantise(&self, x: Rows<'_>, scratch: &mut Scratch) {
-        let tile = self.tile().rows;
+        let tile = self.tile();
         let Scratch { strips, row, scales } = scratch;
-        strips.reserve(x.count.next_multiple_of(tile) * self.words);
+        strips.reserve(x.count.next_multiple_of(tile.rows) * self.words);
         row.reserve(self.words);
         scales.resize(x.count, Scale::default());
         let row = &mut row[..self.words];
-        for (first, strip) in tile::strips(x.count, tile).zip(strips.chunks_exact_mut(tile * self.words)) {
-            for i in 0..tile {
+        // Where there are no numbers, this stays.
+        row.fill(0);
+        for (first, strip) in tile::strips(x.count, tile.rows).zip(strips.chunks_exact_mut(tile.rows * self.words)) {
+            for i in 0..tile.rows {
                 let numbers = &x.numbers[(first + i) * x.stride..][..self.inputs];
                 match self.arithmetic {
                     #[cfg(target_arch = "x86_64")]
                     Arithmetic::Bf16(bf16) => bf16.round(numbers, row),
                     _ => scales[first + i] = quantise_row(self.instructions, numbers, row),
                 }
-                strip[i..].iter_mut().step_by(tile).zip(&*row).for_each(|(to, &word)| *to = word);
+                match tile.words {
+                    1 => into_strip::<1>(row, strip, i, tile.rows),
+                    _ => into_strip::<16>(row, strip, i, tile.rows),
+                }
             }
         }
     }
+}
+
+/// Writes a row, `WORDS` by `WORDS`, to its place `i` among the rows of a strip.
+fn into_strip<const WORDS: usize>(row: &[i32], strip: &mut [i32], i: usize, rows: usize) {
+    let places = strip.as_chunks_mut::<WORDS>().0[i..].iter_mut().step_by(rows);
+    places.zip(row.as_chunks::<WORDS>().0).for_each(|(to, words)| *to = *words);
 }
 
 /// Writes the words of one output's weights; for small integers, returns their scale, their sum and what they leave out.

@@ -37,7 +37,7 @@ fn product(x: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f64> {
 #[test]
 fn products_agree_with_plain_sums() {
     // Sizes that fill tiles, and sizes that leave a part of everything.
-    for (rows, inputs, outputs) in [(12, 32, 64), (13, 36, 52), (25, 384, 96), (12, 1, 1), (40, 131, 33)] {
+    for (rows, inputs, outputs) in [(16, 32, 64), (17, 36, 52), (25, 384, 96), (16, 1, 1), (40, 131, 33)] {
         let (x, weights, bias) = (numbers(rows * inputs, 1), numbers(inputs * outputs, 2), numbers(outputs, 3));
         let expected = product(&x, &weights, &bias);
         for set in available() {
@@ -79,8 +79,24 @@ fn a_row_of_a_product_does_not_depend_on_its_place_or_on_threads() {
 }
 
 #[test]
+fn amx_gives_the_numbers_that_avx512_gives_for_small_integers() {
+    if !Instructions::Amx.are_available() {
+        return;
+    }
+    let (rows, inputs, outputs) = (75, 300, 131);
+    let (x, weights, bias) = (numbers(rows * inputs, 1), numbers(inputs * outputs, 2), numbers(outputs, 3));
+    let [with, without] = [Instructions::Amx, Instructions::Avx512].map(|set| {
+        let linear = Linear::pack(set, Arithmetic::Int8, &weights, &bias);
+        let mut out = vec![0.0; rows * linear.stride()];
+        linear.apply(Rows { numbers: &x, stride: inputs, count: rows }, &mut Scratch::default(), &mut out, 1);
+        out.chunks(linear.stride()).flat_map(|row| row[..outputs].to_vec()).collect::<Vec<_>>()
+    });
+    assert!(with == without);
+}
+
+#[test]
 fn small_integers_give_the_same_sums_with_all_instructions() {
-    let (rows, inputs, outputs) = (12, 387, 40);
+    let (rows, inputs, outputs) = (16, 387, 40);
     // Extremes, where narrower sums would overflow.
     let x: Vec<f32> = (0..rows * inputs).map(|i| if i % inputs == 0 { 0.0 } else { 255.0 }).collect();
     let weight = |output: usize, input: usize| if input % 2 == 1 { 0.0 } else { [127.0, -127.0][output % 2] };

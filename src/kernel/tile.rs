@@ -8,8 +8,8 @@ use rten_simd::{Isa, Simd};
 use super::machine::{Floats, Integers, Kernel, Machine};
 use super::quantise::Scale;
 
-/// Rows of words: `stride` apart, or for [`Multiply::IN_STRIPS`] in strips of a tile's rows, word by word, `stride` from strip
-/// to strip.
+/// Rows of words: `stride` apart, or for [`Multiply::IN_STRIPS`] in strips of a tile's rows, word by word (for AMX, 16 words by
+/// 16 words), `stride` from strip to strip.
 #[derive(Clone, Copy)]
 pub(super) struct Operand {
     pub(super) words: *const i32,
@@ -56,6 +56,12 @@ impl<'a> Job<'a> {
     /// one else reads or writes the columns of `range`.
     pub(super) unsafe fn new(a: Operand, weights: Weights<'a>, range: Range<usize>, out: Out) -> Self {
         Self { a, weights, range: (range.start, range.end), out }
+    }
+
+    /// What it was made of.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn parts(self) -> (Operand, Weights<'a>, Range<usize>, Out) {
+        (self.a, self.weights, self.range.0..self.range.1, self.out)
     }
 }
 
