@@ -11,6 +11,7 @@
 //! |---|---|---|
 //! | [`paper`] | `Paper`, `PaperId`, dates, the normal form of a title, what is embedded | – |
 //! | [`vector`] | `Vectors` (row-major matrix), `RowId`, `Space` (what made a vector) | – |
+//! | [`phrase`] | words, stems, stop words, shared phrases | – |
 //! | [`error`] | one `Error`, with a hint and an exit class | – |
 //! | [`kernel`] | the processor's instructions: products, attention, mapped bytes, all `unsafe` | error |
 //! | [`source`] | bytes → papers: detection, one file per format, text cleaning | paper, error |
@@ -19,7 +20,7 @@
 //! | [`index`] | vectors → nearest rows: codes, the exact scan, the graph, its file | vector, kernel, error |
 //! | [`library`] | the store; the only room that names its files | paper, vector, index, error |
 //! | [`ingest`] | source → embedder → library; progress by callback | paper, vector, source, embed, library, error |
-//! | [`recommend`] | queries, their answers and the reasons for them | paper, vector, embed, index, library, error |
+//! | [`recommend`] | queries, their answers and the reasons for them | paper, vector, phrase, embed, index, library, error |
 //! | [`render`] | values in, text out: table, JSON, CSV, Markdown, BibTeX, HTML | paper, vector, error, library, ingest, recommend |
 //!
 //! `tests/it/house.rs` holds the same table and fails on any other arrow.
@@ -37,6 +38,7 @@ pub mod ingest;
 pub mod kernel;
 pub mod library;
 pub mod paper;
+pub mod phrase;
 pub mod recommend;
 #[cfg(feature = "remote")]
 pub mod remote;

@@ -14,8 +14,7 @@ impl Library {
     ///
     /// [`Error::UnknownPaper`] names the nearest titles, [`Error::AmbiguousTitle`] the candidates.
     pub fn find(&self, asked: &str) -> Result<PaperRow> {
-        let given = PaperId::Given(asked.trim().to_owned());
-        if let Some(row) = self.row_of_id(&PaperId::parse(asked))?.map_or_else(|| self.row_of_id(&given), |row| Ok(Some(row)))? {
+        if let Some(row) = self.by_id(asked)? {
             return Ok(row);
         }
         let key = title_key(asked);
@@ -34,6 +33,18 @@ impl Library {
             }
         }
         Err(Error::UnknownPaper { asked: asked.to_owned(), nearest: self.nearest_titles(asked, &key)? })
+    }
+
+    /// The paper with this id, in any form, or as its source gave it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub fn by_id(&self, id: &str) -> Result<Option<PaperRow>> {
+        match self.row_of_id(&PaperId::parse(id))? {
+            Some(row) => Ok(Some(row)),
+            None => self.row_of_id(&PaperId::Given(id.trim().to_owned())),
+        }
     }
 
     fn titles(&self, sql: &str, key: &str) -> Result<Vec<(PaperRow, String)>> {

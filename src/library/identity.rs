@@ -70,7 +70,7 @@ impl Library {
     }
 
     /// The papers whose titles have this normal form.
-    fn rows_of_title(&self, key: &str) -> Result<Vec<PaperRow>> {
+    pub(super) fn rows_of_title(&self, key: &str) -> Result<Vec<PaperRow>> {
         let mut query = self.connection.prepare_cached("SELECT row FROM papers WHERE title_key = ?1 ORDER BY row")?;
         let rows = query.query_map([key], |row| row.get(0).map(PaperRow))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)

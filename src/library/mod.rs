@@ -15,15 +15,20 @@
 //! | `write` | planning, committing and removing |
 //! | `vectors` | spaces, vectors, `reindex` |
 //! | `index` | the index beside the database |
-//! | `read`, `find` | papers by row, by id, by title |
+//! | `read`, `find`, `text` | papers by row, by id, by title; texts of many |
+//! | `filter` | which papers a list or an answer may hold |
+//! | `profile` | ratings, and what was seen |
 //! | `verify` | the structure checks itself |
 
+mod filter;
 mod find;
 mod identity;
 mod index;
 mod merge;
+mod profile;
 mod read;
 mod schema;
+mod text;
 mod vectors;
 mod verify;
 mod write;
@@ -39,10 +44,13 @@ use crate::error::{Error, Result};
 #[allow(unused_imports)] // for the documentation
 use crate::vector::Space;
 
+pub use filter::{Filter, Keyword, Place, Unseen, is_name};
 pub(crate) use identity::Tie;
 pub(crate) use index::Moment;
 pub use index::{GRAPH_FROM, IndexStatus, Indexed, Recall};
-pub use read::{Filter, Listing, Status};
+pub use profile::{PROFILE, Rating};
+pub use read::{Listing, Status};
+pub use text::Brief;
 pub use vectors::{Pending, StoredVectors};
 pub use verify::Verification;
 pub(crate) use write::by_hash;

@@ -1,27 +1,14 @@
 //! Papers by row, lists of them, and what a library holds in all.
 
-use rusqlite::{Row, params};
+use rusqlite::{Row, params_from_iter};
 use serde::Serialize;
 
 use super::index::IndexStatus;
 use super::merge::Stored;
-use super::{DATABASE, Library, PaperRow};
+use super::{DATABASE, Filter, Library, PaperRow};
 use crate::error::{Error, Result};
 use crate::paper::{Date, Paper, parse_date};
 use crate::vector::Space;
-
-/// Which papers to list.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Those that stood in the digest of this day, else were published on it.
-    pub date: Option<Date>,
-    /// Published on this day or later.
-    pub since: Option<Date>,
-    /// Published on this day or earlier.
-    pub until: Option<Date>,
-    /// At most so many.
-    pub limit: Option<usize>,
-}
 
 /// A paper in a list.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,17 +68,10 @@ impl Library {
     ///
     /// [`Error::Store`], and what `each` fails with.
     pub fn for_each(&self, filter: &Filter, mut each: impl FnMut(Listing) -> Result<()>) -> Result<()> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM papers p
-             WHERE (?1 IS NULL OR p.day = ?1 OR (p.day IS NULL AND p.published = ?1)
-                    OR EXISTS (SELECT 1 FROM sources s WHERE s.row = p.row AND s.day = ?1))
-               AND (?2 IS NULL OR p.published >= ?2) AND (?3 IS NULL OR p.published <= ?3)
-             ORDER BY p.row LIMIT ?4"
-        );
-        let text = |day: Option<Date>| day.map(|day| day.to_string());
+        let (condition, values) = self.where_clause(filter)?;
         let limit = filter.limit.map_or(-1, |n| i64::try_from(n).unwrap_or(i64::MAX));
-        let mut query = self.connection.prepare_cached(&sql)?;
-        let mut rows = query.query(params![text(filter.date), text(filter.since), text(filter.until), limit])?;
+        let mut query = self.connection.prepare(&format!("SELECT {COLUMNS} FROM papers p WHERE {condition} ORDER BY p.row LIMIT {limit}"))?;
+        let mut rows = query.query(params_from_iter(values))?;
         while let Some(row) = rows.next()? {
             let number = PaperRow(row.get(0)?);
             let mut paper = read_stored(row)?.paper;
@@ -113,20 +93,6 @@ impl Library {
             Ok(())
         })?;
         Ok(listed)
-    }
-
-    /// The papers published within these days, ascending. A paper without a day is not among them.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Store`].
-    pub fn published_between(&self, since: Option<Date>, until: Option<Date>) -> Result<Vec<PaperRow>> {
-        let text = |day: Option<Date>| day.map(|day| day.to_string());
-        let sql = "SELECT row FROM papers WHERE (?1 IS NULL OR published >= ?1) AND (?2 IS NULL OR published <= ?2)
-            AND published IS NOT NULL ORDER BY row";
-        let mut query = self.connection.prepare_cached(sql)?;
-        let rows = query.query_map(params![text(since), text(until)], |row| row.get(0).map(PaperRow))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Who told of a paper: format and origin.

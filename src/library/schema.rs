@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 /// `pkin`: tells a library from any other SQLite database.
 const APPLICATION: i64 = 0x706b_696e;
 /// Grows with every change of the tables.
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 /// The oldest that is read; writing brings it up to date.
 const OLDEST: i64 = 1;
 
@@ -110,6 +110,27 @@ CREATE TRIGGER vectors_updated AFTER UPDATE ON vectors BEGIN
 END;
 ";
 
+/// Since format 3.
+const PEOPLE: &str = "
+CREATE TABLE ratings (
+    profile TEXT NOT NULL,
+    row INTEGER NOT NULL REFERENCES papers ON DELETE CASCADE,
+    rating REAL NOT NULL,
+    rated TEXT NOT NULL,
+    PRIMARY KEY (profile, row)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ratings_by_row ON ratings (row);
+CREATE TABLE seen (
+    profile TEXT NOT NULL,
+    row INTEGER NOT NULL REFERENCES papers ON DELETE CASCADE,
+    seen TEXT NOT NULL,
+    PRIMARY KEY (profile, row)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX seen_by_row ON seen (row);
+-- All that filters look at: they need not read past the abstracts.
+CREATE INDEX papers_facts ON papers (published, upvotes, day, categories, authors);
+";
+
 /// Opens the database of a library that exists, and checks that it is one. `directory` is for messages.
 pub(super) fn open(file: &Path, directory: &Path, write: bool) -> Result<Connection> {
     match std::fs::File::open(file) {
@@ -152,15 +173,17 @@ pub(super) fn in_memory() -> Result<Connection> {
 /// One transaction: a library is made whole, or not at all.
 fn create(connection: &Connection) -> Result<()> {
     connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE;{TABLES}{CHANGES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
+        "BEGIN IMMEDIATE;{TABLES}{CHANGES}{PEOPLE} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
     ))?;
     Ok(())
 }
 
 /// From an older format to this one, in one transaction.
 fn bring_up_to_date(connection: &Connection) -> Result<()> {
-    if pragma(connection, "user_version")? < FORMAT {
-        connection.execute_batch(&format!("BEGIN IMMEDIATE;{CHANGES} PRAGMA user_version = {FORMAT}; COMMIT;"))?;
+    let found = pragma(connection, "user_version")?;
+    let missing: String = [(2, CHANGES), (3, PEOPLE)].into_iter().filter(|(since, _)| found < *since).map(|(_, sql)| sql).collect();
+    if found < FORMAT {
+        connection.execute_batch(&format!("BEGIN IMMEDIATE;{missing} PRAGMA user_version = {FORMAT}; COMMIT;"))?;
     }
     Ok(())
 }
@@ -172,8 +195,10 @@ fn set_up(connection: &Connection) -> Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     // Text of others must not be able to call functions through the schema.
     connection.pragma_update(None, "trusted_schema", false)?;
+    // 32 MB of pages: a question reads some hundred papers that stand apart.
+    connection.pragma_update(None, "cache_size", -32_768)?;
     connection.set_prepared_statement_cache_capacity(64);
-    Ok(())
+    Ok(super::filter::add_functions(connection)?)
 }
 
 /// Readers of a library on a medium that cannot be written must not ask SQLite for its shared memory file.

@@ -275,7 +275,14 @@ impl Library {
         if takes_text {
             self.connection.prepare_cached("UPDATE OR REPLACE vectors SET row = ?1 WHERE row = ?2")?.execute([row.0, other.0])?;
         }
-        for sql in ["UPDATE ids SET row = ?1 WHERE row = ?2", "UPDATE OR IGNORE sources SET row = ?1 WHERE row = ?2"] {
+        // What somebody thinks of the paper that stays, and when it was seen, outdoes what is said of the other.
+        let moves = [
+            "UPDATE ids SET row = ?1 WHERE row = ?2",
+            "UPDATE OR IGNORE sources SET row = ?1 WHERE row = ?2",
+            "UPDATE OR IGNORE ratings SET row = ?1 WHERE row = ?2",
+            "UPDATE OR IGNORE seen SET row = ?1 WHERE row = ?2",
+        ];
+        for sql in moves {
             self.connection.prepare_cached(sql)?.execute([row.0, other.0])?;
         }
         self.connection.prepare_cached("DELETE FROM papers WHERE row = ?1")?.execute([other.0])?;

@@ -69,9 +69,9 @@ fn group(library: &Library, first: PaperRow, others: impl Iterator<Item = PaperR
     let vector = library.vector(first)?.unwrap_or_default();
     let hit = |paper: PaperRow| {
         let cosine = library.vector(paper)?.filter(|other| other.len() == vector.len()).map_or(0.0, |other| dot(&vector, &other));
-        Ok(Hit { paper: library.paper(paper)?, score: cosine, cosine, reasons: Vec::new() })
+        Ok(Hit { row: paper, paper: library.paper(paper)?, score: cosine, cosine: Some(cosine), reasons: Vec::new() })
     };
     let mut others = others.map(hit).collect::<Result<Vec<Hit>>>()?;
-    others.sort_by(|a, b| b.cosine.total_cmp(&a.cosine));
+    others.sort_by(|a, b| b.score.total_cmp(&a.score));
     Ok(Group { first: library.paper(first)?, others })
 }

@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::paper::Paper;
-use crate::recommend::Hit;
+use crate::recommend::{Hit, Reason};
 
 pub use record::to_json;
-pub use report::{recall_line, report_line, status_text};
-pub use table::{fit, one_line};
+pub use report::{evaluation_text, recall_line, report_line, status_text};
+pub use table::{fit, one_line, rating_line};
 
 /// The forms of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub fn answers(answers: &[Answer], format: Format, width: usize) -> Result<Strin
         }
         Format::Csv => {
             let row = |(answer, hit): (&Answer, &Hit)| {
-                let mut row = vec![answer.query.clone(), hit.score.to_string(), hit.cosine.to_string()];
+                let mut row = vec![answer.query.clone(), hit.score.to_string(), hit.cosine.map(|cosine| cosine.to_string()).unwrap_or_default()];
                 row.extend(paper_cells(&hit.paper));
                 row
             };
@@ -147,15 +147,25 @@ fn hit_json(query: &str, hit: &Hit) -> Value {
         "query": query,
         "id": paper.id(),
         "score": rounded(hit.score),
-        "cosine": rounded(hit.cosine),
+        "cosine": hit.cosine.map_or(Value::Null, rounded),
         "title": paper.title,
         "abstract": paper.abstract_text,
         "authors": paper.authors,
         "authors_count": paper.count_authors(),
         "published": paper.published,
         "url": link(paper),
-        "reasons": hit.reasons,
+        "reasons": hit.reasons.iter().map(reason_json).collect::<Vec<_>>(),
     })
+}
+
+fn reason_json(reason: &Reason) -> Value {
+    let mut value = serde_json::to_value(reason).unwrap_or_default();
+    for name in ["cosine", "cost", "gain"] {
+        if let Some(number) = value.get_mut(name) {
+            *number = number.as_f64().map_or(Value::Null, |x| rounded(x as f32));
+        }
+    }
+    value
 }
 
 /// The shortest decimal that is this f32, not the longer one of its f64.

@@ -2,6 +2,7 @@
 
 use crate::ingest::Report;
 use crate::library::{Recall, Status};
+use crate::recommend::Evaluation;
 
 use super::one_line;
 
@@ -27,6 +28,16 @@ pub fn report_line(report: &Report) -> String {
         line.push_str(&format!("; {count} {what}"));
     }
     line
+}
+
+/// Means over the queries, in percent.
+pub fn evaluation_text(found: &Evaluation) -> String {
+    let mut text = format!("{:10} {:>8} {:>8} {:>8} {:>8} {:>8}\n", "", "queries", "R@10", "nDCG@10", "R@100", "MRR");
+    for (name, scores) in [("all", found.all), ("odd", found.odd), ("even", found.even)] {
+        let percents = [scores.recall_at_10, scores.ndcg_at_10, scores.recall_at_100, scores.mrr].map(|share| format!("{:8.2}", 100.0 * share));
+        text.push_str(&format!("{name:10} {:>8} {}\n", scores.queries, percents.join(" ")));
+    }
+    text
 }
 
 /// The state of a library, a fact a line.

@@ -3,8 +3,8 @@
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{Answer, link};
-use crate::paper::Paper;
-use crate::recommend::Reason;
+use crate::paper::{Paper, PaperId};
+use crate::recommend::{Hit, Reason};
 
 /// A title is not cut below this, however narrow the terminal.
 const NARROWEST_TITLE: usize = 20;
@@ -19,19 +19,64 @@ pub(super) fn hits(answer: &Answer, with_query: bool, width: usize) -> String {
     }
     let ids: Vec<String> = answer.hits.iter().map(|hit| one_line(&hit.paper.id().to_string())).collect();
     let id_width = column(&ids);
+    let has_several_seeds = has_several_seeds(&answer.hits);
     for (hit, id) in answer.hits.iter().zip(&ids) {
         let day = hit.paper.published.map_or_else(|| " ".repeat(10), |day| day.to_string());
         let head = format!("{:.3}  {}  {day}  ", hit.score, pad(id, id_width));
         out.push_str(&row(&head, &hit.paper.title, width));
-        for Reason::Nearest { title, cosine, .. } in &hit.reasons {
-            let indent = " ".repeat(head.width());
-            out.push_str(&row(&indent, &format!("near {title:?} ({cosine:.3})"), width));
+        let reasons = reasons(hit, has_several_seeds);
+        if !reasons.is_empty() {
+            out.push_str(&row(&" ".repeat(head.width()), &reasons, width));
         }
     }
     if with_query {
         out.push('\n');
     }
     out
+}
+
+/// True if not all papers are nearest to the same seed: only then is it worth a word.
+fn has_several_seeds(hits: &[Hit]) -> bool {
+    let seed = |hit: &Hit| {
+        hit.reasons.iter().find_map(|reason| match reason {
+            Reason::Nearest { seed, .. } => Some(seed.clone()),
+            _ => None,
+        })
+    };
+    let mut seeds = hits.iter().map(seed);
+    let first = seeds.next();
+    seeds.any(|other| Some(other) != first)
+}
+
+/// The reasons of a paper on one line, the short ones first, so that they are not cut off.
+fn reasons(hit: &Hit, with_seed: bool) -> String {
+    const TITLE: usize = 28;
+    // The dislikes cost every paper a little; that is worth a word only where it moved the paper.
+    const COST: f32 = 0.05;
+    let told = |reason: &Reason| {
+        let (place, text) = match reason {
+            Reason::Seen { when } => (0, format!("seen {}", when.get(..10).unwrap_or(when))),
+            Reason::Disliked { title, cost, .. } if *cost >= COST => (1, format!("−{cost:.2} like {}", quoted(title, TITLE))),
+            Reason::Recent { gain } => (2, format!("+{gain:.2} new")),
+            Reason::Popular { votes, gain } => (2, format!("+{gain:.2} for {votes} votes")),
+            Reason::Nearest { title, cosine, .. } if with_seed => (3, format!("near {} ({cosine:.2})", quoted(title, TITLE))),
+            Reason::Shares { phrases } => (4, format!("shares {}", phrases.join(", "))),
+            Reason::Nearest { .. } | Reason::Disliked { .. } => return None,
+        };
+        Some((place, text))
+    };
+    let mut told: Vec<(u8, String)> = hit.reasons.iter().filter_map(told).collect();
+    told.sort_by_key(|(place, _)| *place);
+    told.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(" · ")
+}
+
+fn quoted(title: &str, width: usize) -> String {
+    format!("“{}”", fit(title, width))
+}
+
+/// One rating: what it is, and of which paper.
+pub fn rating_line(rating: f32, id: &PaperId, title: &str, width: usize) -> String {
+    row(&format!("{rating:+6.2}  {}  ", pad(&one_line(&id.to_string()), 12)), title, width)
 }
 
 pub(super) fn papers(papers: &[Paper], width: usize) -> String {

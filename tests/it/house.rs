@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::support::repository;
 
 /// The table of `src/lib.rs`: a room, and the rooms that it may use. `cargo test` fails on any other arrow.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("paper", &[]),
     ("vector", &[]),
+    ("phrase", &[]),
     ("error", &[]),
     ("kernel", &["error"]),
     ("source", &["paper", "error"]),
@@ -17,7 +18,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("index", &["vector", "kernel", "error"]),
     ("library", &["paper", "vector", "index", "error"]),
     ("ingest", &["paper", "vector", "source", "embed", "library", "error"]),
-    ("recommend", &["paper", "vector", "embed", "index", "library", "error"]),
+    ("recommend", &["paper", "vector", "phrase", "embed", "index", "library", "error"]),
     ("render", &["paper", "vector", "error", "library", "ingest", "recommend"]),
 ];
 

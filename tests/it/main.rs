@@ -1,6 +1,7 @@
 //! One integration binary: the house, the model against the reference, the store, the commands, the hub.
 
 mod commands;
+mod filters;
 mod house;
 #[cfg(feature = "remote")]
 mod hub;
@@ -9,6 +10,7 @@ mod index;
 mod ingest;
 mod killed;
 mod model;
+mod recommend;
 mod shared;
 mod sources;
 mod store;

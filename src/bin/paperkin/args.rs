@@ -16,6 +16,7 @@ pub(crate) struct Args {
 
 /// Settings of every command: a flag, else the environment, else paperkin.toml, else the default.
 #[derive(ClapArgs)]
+#[command(next_help_heading = "Of every command")]
 pub(crate) struct Global {
     /// The library's directory [default: in the platform's data directory]
     #[arg(long, global = true, value_name = "DIR", env = "PAPERKIN_LIBRARY", hide_env_values = true)]
@@ -44,10 +45,20 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Read papers, embed them and keep them
     Add(Add),
-    /// Papers like one paper, or like several
+    /// Papers like one paper, or like several and unlike others
     Similar(Similar),
     /// Papers about something
     Search(Search),
+    /// Papers for you: like those that you like, without those that you know
+    Recommend(Recommend),
+    /// Note that you like papers
+    Like(Rate),
+    /// Note that you dislike papers
+    Dislike(Rate),
+    /// Forget what you think of papers
+    Unlike(Unlike),
+    /// The papers that you like and dislike
+    Likes(Likes),
     /// List papers
     Ls(Ls),
     /// Show all that is known of papers
@@ -60,6 +71,8 @@ pub(crate) enum Command {
     Status(JsonOnly),
     /// Check the library
     Verify(Verify),
+    /// Measure how well papers are found that ought to be, such as the citations of each paper
+    Eval(Eval),
     /// Embed all papers anew, with --model's model or the built-in one
     Reindex,
     /// Models: what they are, getting and converting them
@@ -88,6 +101,7 @@ pub(crate) struct Add {
 
 /// Where the papers come from.
 #[derive(ClapArgs)]
+#[command(next_help_heading = "Input and output")]
 pub(crate) struct From {
     /// Answer from this file or directory, without keeping a library; may be repeated
     #[arg(long = "in", value_name = "FILE")]
@@ -96,6 +110,7 @@ pub(crate) struct From {
 
 /// How an answer is written.
 #[derive(ClapArgs)]
+#[command(next_help_heading = "Input and output")]
 pub(crate) struct Form {
     /// table, json, jsonl, csv, tsv, markdown, bibtex or html
     #[arg(long, value_name = "FORMAT", env = "PAPERKIN_FORMAT", hide_env_values = true)]
@@ -105,8 +120,9 @@ pub(crate) struct Form {
     pub json: bool,
 }
 
-/// What limits an answer.
+/// Which papers. Every one must hold; of one that is given several times, any, but of --keyword all and of --exclude none.
 #[derive(ClapArgs)]
+#[command(next_help_heading = "Which papers")]
 pub(crate) struct Narrow {
     /// At most so many papers [default: 10; of ls, all]
     #[arg(short = 'n', long, value_name = "N")]
@@ -117,6 +133,72 @@ pub(crate) struct Narrow {
     /// Published on this day or earlier
     #[arg(long, value_name = "DAY")]
     pub until: Option<String>,
+    /// In this category, such as cs.LG, or in this archive, such as cs
+    #[arg(long = "category", value_name = "CATEGORY")]
+    pub categories: Vec<String>,
+    /// By this author; a last name is enough
+    #[arg(long = "author", value_name = "NAME")]
+    pub authors: Vec<String>,
+    /// Without this word or phrase in the title or abstract
+    #[arg(long, value_name = "WORDS")]
+    pub exclude: Vec<String>,
+    /// Told of by this source: a format, such as hf, or a file's name
+    #[arg(long = "source", value_name = "SOURCE")]
+    pub sources: Vec<String>,
+    /// With at least so many votes
+    #[arg(long, value_name = "N")]
+    pub min_upvotes: Option<u32>,
+}
+
+/// Words that must be there. Of `search`, quoted words in the query do the same.
+#[derive(ClapArgs)]
+#[command(next_help_heading = "Which papers")]
+pub(crate) struct Keywords {
+    /// With this word or phrase in the title or abstract
+    #[arg(long = "keyword", value_name = "WORDS")]
+    pub keywords: Vec<String>,
+}
+
+/// What the order of an answer depends on.
+#[derive(ClapArgs)]
+#[command(next_help_heading = "Their order")]
+pub(crate) struct Order {
+    /// How much words count beside meaning, from 0 to 1 [default: 0.6]
+    #[arg(long, value_name = "SHARE")]
+    pub blend: Option<f32>,
+    /// Papers unlike each other, from 0, off, to 1 [without a value: 0.3]
+    #[arg(long, value_name = "SHARE", num_args = 0..=1, require_equals = true, default_missing_value = "0.3")]
+    pub diversity: Option<f32>,
+    /// Newer papers first; the value is the age in days that counts half [without a value: 30]
+    #[arg(long, value_name = "DAYS", num_args = 0..=1, require_equals = true, default_missing_value = "30")]
+    pub recent: Option<f32>,
+    /// Papers with votes first, from 0, off, to 1 [without a value: 1]
+    #[arg(long, value_name = "SHARE", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
+    pub popular: Option<f32>,
+    #[command(flatten)]
+    pub way: Way,
+}
+
+/// What was seen, and by whom.
+#[derive(ClapArgs)]
+#[command(next_help_heading = "What you have seen")]
+pub(crate) struct Seen {
+    /// Leave out what you have seen: ever, or in the last days, as 7d [without a value: ever]
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "ever")]
+    pub unseen: Option<String>,
+    /// Note that you have now seen this answer
+    #[arg(long)]
+    pub mark_seen: bool,
+    #[command(flatten)]
+    pub profile: Profile,
+}
+
+/// Whose likes.
+#[derive(ClapArgs)]
+pub(crate) struct Profile {
+    /// Whose likes, and what was seen by whom; any name makes a profile
+    #[arg(long, value_name = "NAME", env = "PAPERKIN_PROFILE", hide_env_values = true, default_value = "default", hide_default_value = true)]
+    pub profile: String,
 }
 
 /// How to look for papers.
@@ -129,16 +211,32 @@ pub(crate) struct Way {
 
 #[derive(ClapArgs)]
 pub(crate) struct Similar {
-    /// Ids in any form, or unique parts of titles; several are one question
-    #[arg(value_name = "ID|TITLE", required_unless_present = "queries", conflicts_with = "queries")]
+    /// Ids in any form, or unique parts of titles, each perhaps with a weight: ID:2; several are one question
+    #[arg(value_name = "ID|TITLE", required_unless_present_any = ["queries", "text", "like_file"], conflicts_with = "queries")]
     pub papers: Vec<String>,
+    /// Unlike this paper; perhaps with a weight, as ID:0.5
+    #[arg(long = "dislike", value_name = "ID|TITLE")]
+    pub dislikes: Vec<String>,
+    /// Like this text, such as a sentence or a pasted abstract; - is standard input
+    #[arg(long, value_name = "TEXT")]
+    pub text: Vec<String>,
+    /// Like the papers of this file, in any form that add reads, or like its text
+    #[arg(long = "like-file", value_name = "FILE")]
+    pub like_file: Vec<PathBuf>,
+    /// How several count together: auto, average, best or sum
+    #[arg(long, value_name = "STRATEGY", default_value = "auto", hide_default_value = true)]
+    pub strategy: String,
     /// A question a line, an id or a title; - is standard input
-    #[arg(long, value_name = "FILE|-")]
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["dislikes", "text", "like_file", "mark_seen"])]
     pub queries: Option<PathBuf>,
     #[command(flatten)]
     pub narrow: Narrow,
     #[command(flatten)]
-    pub way: Way,
+    pub keywords: Keywords,
+    #[command(flatten)]
+    pub order: Order,
+    #[command(flatten)]
+    pub seen: Seen,
     #[command(flatten)]
     pub from: From,
     #[command(flatten)]
@@ -147,17 +245,94 @@ pub(crate) struct Similar {
 
 #[derive(ClapArgs)]
 pub(crate) struct Search {
-    /// What the papers shall be about
+    /// What the papers shall be about; ti: abs: au: cat: id: -word and "a phrase" narrow the answer
     #[arg(required = true, value_name = "TEXT")]
     pub text: Vec<String>,
+    /// By words alone, as --blend 1
+    #[arg(long, conflicts_with_all = ["semantic", "blend"])]
+    pub keyword: bool,
+    /// By meaning alone, as --blend 0
+    #[arg(long, conflicts_with = "blend")]
+    pub semantic: bool,
     #[command(flatten)]
     pub narrow: Narrow,
     #[command(flatten)]
-    pub way: Way,
+    pub order: Order,
+    #[command(flatten)]
+    pub seen: Seen,
     #[command(flatten)]
     pub from: From,
     #[command(flatten)]
     pub form: Form,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Recommend {
+    /// Likes and dislikes from this file in place of a profile: the body of Semantic Scholar's recommendations call; - is standard input
+    #[arg(long, value_name = "FILE|-")]
+    pub from_json: Option<PathBuf>,
+    /// How several count together: auto, average, best or sum
+    #[arg(long, value_name = "STRATEGY", default_value = "auto", hide_default_value = true)]
+    pub strategy: String,
+    #[command(flatten)]
+    pub narrow: Narrow,
+    #[command(flatten)]
+    pub keywords: Keywords,
+    #[command(flatten)]
+    pub order: Order,
+    #[command(flatten)]
+    pub seen: Seen,
+    #[command(flatten)]
+    pub form: Form,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Rate {
+    /// Ids in any form, or unique parts of titles, each perhaps with a weight: ID:2
+    #[arg(required = true, value_name = "ID|TITLE")]
+    pub papers: Vec<String>,
+    #[command(flatten)]
+    pub profile: Profile,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Unlike {
+    /// Ids in any form, or unique parts of titles
+    #[arg(required = true, value_name = "ID|TITLE")]
+    pub papers: Vec<String>,
+    #[command(flatten)]
+    pub profile: Profile,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Likes {
+    /// Write them to this file, as JSON lines that --import reads; - is standard output
+    #[arg(long, value_name = "FILE|-", conflicts_with = "import")]
+    pub export: Option<PathBuf>,
+    /// Take them from such a file; - is standard input
+    #[arg(long, value_name = "FILE|-")]
+    pub import: Option<PathBuf>,
+    #[command(flatten)]
+    pub profile: Profile,
+    #[command(flatten)]
+    pub form: JsonOnly,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Eval {
+    /// Lines of two ids with a tab between them: a paper, and one that it cites; or qrels of TREC: paper 0 other relevance
+    #[arg(long, value_name = "FILE")]
+    pub citations: PathBuf,
+    /// Ask as people with a profile do: half of a paper's citations are liked, and the other half is to be found
+    #[arg(long)]
+    pub profiles: bool,
+    /// How several count together: auto, average, best or sum
+    #[arg(long, value_name = "STRATEGY", default_value = "auto", hide_default_value = true)]
+    pub strategy: String,
+    #[command(flatten)]
+    pub order: Order,
+    #[command(flatten)]
+    pub form: JsonOnly,
 }
 
 #[derive(ClapArgs)]
@@ -171,6 +346,8 @@ pub(crate) struct Ls {
     pub duplicates: Option<f32>,
     #[command(flatten)]
     pub narrow: Narrow,
+    #[command(flatten)]
+    pub keywords: Keywords,
     #[command(flatten)]
     pub from: From,
     #[command(flatten)]
@@ -253,6 +430,9 @@ impl Args {
             Command::Add(args) => args.json,
             Command::Similar(args) => form(&args.form),
             Command::Search(args) => form(&args.form),
+            Command::Recommend(args) => form(&args.form),
+            Command::Likes(args) => args.form.json,
+            Command::Eval(args) => args.form.json,
             Command::Ls(args) => form(&args.form),
             Command::Show(args) => form(&args.form),
             Command::Verify(args) => args.form.json,

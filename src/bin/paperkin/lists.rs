@@ -8,8 +8,8 @@ use paperkin::{Error, ExitClass, Result, render};
 
 use crate::add::{Asked, library};
 use crate::args::{JsonOnly, Ls, Rm, Show, Verify};
-use crate::output;
 use crate::settings::{Settings, day};
+use crate::{output, question};
 
 pub(crate) fn ls(args: &Ls, settings: &Settings) -> Result<ExitClass> {
     if let Some(at_least) = args.duplicates {
@@ -18,9 +18,8 @@ pub(crate) fn ls(args: &Ls, settings: &Settings) -> Result<ExitClass> {
     let format = output::format(&args.form, settings)?;
     let filter = Filter {
         date: day(args.date.as_deref())?,
-        since: day(args.narrow.since.as_deref())?,
-        until: day(args.narrow.until.as_deref())?,
         limit: args.narrow.limit.or(settings.limit),
+        ..question::filter(&args.narrow, &args.keywords.keywords)?
     };
     let Asked { library, class, .. } = library(&args.from, Embed::Nothing, settings)?;
     let papers: Vec<_> = library.list(&filter)?.into_iter().map(|listing| listing.paper).collect();

@@ -3,10 +3,14 @@
 
 mod add;
 mod args;
+mod eval;
 mod export;
+mod likes;
 mod lists;
 mod model;
 mod output;
+mod question;
+mod recommend;
 mod reindex;
 mod settings;
 mod similar;
@@ -38,12 +42,18 @@ fn run(command: Command, settings: &Settings) -> Result<ExitClass> {
         Command::Add(args) => add::run(&args, settings),
         Command::Similar(args) => similar::similar(&args, settings),
         Command::Search(args) => similar::search(&args, settings),
+        Command::Recommend(args) => recommend::run(&args, settings),
+        Command::Like(args) => likes::rate(&args, 1.0, settings),
+        Command::Dislike(args) => likes::rate(&args, -1.0, settings),
+        Command::Unlike(args) => likes::unlike(&args, settings),
+        Command::Likes(args) => likes::likes(&args, settings),
         Command::Ls(args) => lists::ls(&args, settings),
         Command::Show(args) => lists::show(&args, settings),
         Command::Rm(args) => lists::rm(&args, settings),
         Command::Export(args) => export::run(&args, settings),
         Command::Status(args) => lists::status(&args, settings),
         Command::Verify(args) => lists::verify(&args, settings),
+        Command::Eval(args) => eval::run(&args, settings),
         Command::Reindex => reindex::run(settings),
         Command::Model(command) => model::run(&command, settings),
     }

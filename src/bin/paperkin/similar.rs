@@ -3,63 +3,136 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use paperkin::ingest::Embed;
-use paperkin::library::{Library, PaperRow};
-use paperkin::recommend::{Desk, Limits};
-use paperkin::render::{self, Answer};
+use paperkin::ingest::{Embed, LazyEmbedder};
+use paperkin::library::{Filter, Library};
+use paperkin::recommend::{self, Desk, Hit, Options, Query, Seed, Typed};
+use paperkin::render::{self, Answer, Format};
 use paperkin::{Error, ExitClass, Result};
 
 use crate::add::{Asked, library};
-use crate::args::{Narrow, Search, Similar, Way};
-use crate::output;
-use crate::settings::{Settings, day};
+use crate::args::{From, Search, Seen, Similar};
+use crate::settings::Settings;
+use crate::{output, question};
 
 /// Answers are written in groups of so many questions, so that memory stays bounded.
 const GROUP: usize = 256;
+/// Papers of one file that are seeds.
+const MOST_SEEDS: usize = 1000;
 
 pub(crate) fn similar(args: &Similar, settings: &Settings) -> Result<ExitClass> {
     let format = output::format(&args.form, settings)?;
-    let limits = limits(&args.narrow, &args.way, settings)?;
-    let Asked { library, class, .. } = library(&args.from, Embed::Titles, settings)?;
+    let options = question::options(&args.narrow, &args.keywords.keywords, (&args.order, &args.strategy), &args.seen, settings)?;
+    may_mark(&args.seen, &args.from)?;
+    let Asked { library, embedder, class } = library(&args.from, Embed::Titles, settings)?;
     if let Some(path) = &args.queries {
-        return Ok(worse(class, many(path, &library, &limits, (format, settings))?));
+        return Ok(worse(class, many(path, &library, &options, (format, settings))?));
     }
-    let seeds = args.papers.iter().map(|asked| library.find(asked)).collect::<Result<Vec<_>>>()?;
     let desk = Desk::new(&library)?;
-    let hits = desk.similar(&seeds, &limits)?;
+    let mut likes = question::seeds(&library, &desk, &args.papers)?;
+    likes.extend(others(args, &desk, embedder, settings)?);
+    let query = Query { dislikes: question::seeds(&library, &desk, &args.dislikes)?, likes, ..Query::default() };
+    let hits = desk.answer(&query, &options)?;
     output::mend_index(desk.damage(), settings);
-    let answer = Answer { query: args.papers.join(", "), hits };
-    if matches!(format, render::Format::Table) {
-        output::say(settings, &heading(&library, &seeds)?);
+    if matches!(format, Format::Table) {
+        output::say(settings, &heading(&query));
     }
-    output::print(&render::answers(&[answer], format, output::width())?)?;
+    let asked = if args.papers.is_empty() { query.likes.iter().map(|seed| seed.name.clone()).collect::<Vec<_>>() } else { args.papers.clone() };
+    let answer = [Answer { query: asked.join(", "), hits }];
+    output::print(&render::answers(&answer, format, output::width())?)?;
+    drop(desk);
+    question::mark_seen(&args.seen, answer[0].hits.iter(), settings)?;
     Ok(class)
+}
+
+/// The seeds that are not papers of the library.
+fn others(args: &Similar, desk: &Desk<'_>, embedder: Option<LazyEmbedder>, settings: &Settings) -> Result<Vec<Seed>> {
+    let mut seeds = Vec::new();
+    if args.text.is_empty() && args.like_file.is_empty() {
+        return Ok(seeds);
+    }
+    let mut embedder = embedder.map_or_else(|| settings.embedder(), Ok)?;
+    for text in &args.text {
+        seeds.push(desk.text(&question::text(text)?, embedder.get()?, 1.0)?);
+    }
+    for path in &args.like_file {
+        let papers = question::papers(path, settings)?;
+        if papers.len() > MOST_SEEDS {
+            let message = format!("{} has {} papers; at most {MOST_SEEDS} can be one question", path.display(), papers.len());
+            return Err(Error::Usage { message, hint: Some("`paperkin add` keeps them, and `paperkin like` makes a profile of some".to_owned()) });
+        }
+        seeds.extend(desk.seeds(&papers, embedder.get()?, 1.0)?);
+    }
+    Ok(seeds)
 }
 
 pub(crate) fn search(args: &Search, settings: &Settings) -> Result<ExitClass> {
     let format = output::format(&args.form, settings)?;
-    let limits = limits(&args.narrow, &args.way, settings)?;
-    let Asked { library, embedder, class } = library(&args.from, Embed::Titles, settings)?;
-    let mut embedder = embedder.map_or_else(|| settings.embedder(), Ok)?;
-    let text = args.text.join(" ");
-    if text.trim().is_empty() {
+    let options = question::options(&args.narrow, &[], (&args.order, "auto"), &args.seen, settings)?;
+    let blend = if args.keyword {
+        1.0
+    } else if args.semantic {
+        0.0
+    } else {
+        options.blend
+    };
+    let asked = args.text.join(" ");
+    let Typed { text, filter } = recommend::parse(&asked);
+    let options = Options { blend, filter: both(options.filter, filter), ..options };
+    if text.trim().is_empty() && options.filter.is_open() {
         return Err(Error::usage("nothing to search for: the text is empty"));
     }
-    library.require_space(embedder.space())?;
+    may_mark(&args.seen, &args.from)?;
+    let Asked { library, embedder, class } = library(&args.from, Embed::Titles, settings)?;
     let desk = Desk::new(&library)?;
-    let hits = desk.search(&text, embedder.get()?, &limits)?;
+    let hits = if text.trim().is_empty() {
+        desk.newest(&options)?
+    } else {
+        let mut embedder = embedder.map_or_else(|| settings.embedder(), Ok)?;
+        library.require_space(embedder.space())?;
+        desk.search(&text, embedder.get()?, &options)?
+    };
     output::mend_index(desk.damage(), settings);
-    output::print(&render::answers(&[Answer { query: text, hits }], format, output::width())?)?;
+    let answer = [Answer { query: asked, hits }];
+    let listed = match (format, text.trim()) {
+        // Where nothing is asked, there is no score to show.
+        (Format::Table, "") => render::papers(&answer[0].hits.iter().map(|hit| hit.paper.clone()).collect::<Vec<_>>(), format, output::width())?,
+        _ => render::answers(&answer, format, output::width())?,
+    };
+    output::print(&listed)?;
+    drop(desk);
+    question::mark_seen(&args.seen, answer[0].hits.iter(), settings)?;
     Ok(class)
 }
 
+/// What flags and prefixes ask for together.
+fn both(flags: Filter, typed: Filter) -> Filter {
+    let join = |mut one: Vec<String>, other: Vec<String>| {
+        one.extend(other);
+        one
+    };
+    Filter {
+        categories: join(flags.categories, typed.categories),
+        authors: join(flags.authors, typed.authors),
+        keywords: typed.keywords,
+        exclude: [flags.exclude, typed.exclude].concat(),
+        ids: typed.ids,
+        ..flags
+    }
+}
+
 /// One question a line, all in one process.
-fn many(path: &Path, library: &Library, limits: &Limits, (format, settings): (render::Format, &Settings)) -> Result<ExitClass> {
+fn many(path: &Path, library: &Library, options: &Options, (format, settings): (Format, &Settings)) -> Result<ExitClass> {
     let reader: Box<dyn Read> = match path {
         path if path == Path::new("-") => Box::new(std::io::stdin()),
         path => Box::new(std::fs::File::open(path).map_err(|e| Error::io("cannot open", path, e))?),
     };
     let desk = Desk::new(library)?;
+    // These have no room for reasons.
+    let without_reasons = matches!(format, Format::Tsv | Format::Ids | Format::Csv | Format::Bibtex);
+    let ask = |line: &str| -> Result<Vec<Hit>> {
+        let query = Query { likes: vec![desk.seed(library.find(line)?, 1.0)?], ..Query::default() };
+        if without_reasons { desk.without_reasons(&query, options) } else { desk.answer(&query, options) }
+    };
     let (mut answers, mut failed, mut answered) = (Vec::new(), 0u64, 0u64);
     for (number, line) in BufReader::new(reader).split(b'\n').enumerate() {
         let line = line.map_err(|e| Error::io("cannot read", path, e))?;
@@ -68,7 +141,7 @@ fn many(path: &Path, library: &Library, limits: &Limits, (format, settings): (re
         if line.trim().is_empty() {
             continue;
         }
-        match library.find(&line).and_then(|seed| desk.similar(&[seed], limits)) {
+        match ask(&line) {
             Ok(hits) => answers.push(Answer { query: line, hits }),
             Err(error @ (Error::UnknownPaper { .. } | Error::AmbiguousTitle { .. } | Error::Usage { .. })) => {
                 failed += 1;
@@ -77,7 +150,7 @@ fn many(path: &Path, library: &Library, limits: &Limits, (format, settings): (re
             Err(error) => return Err(error),
         }
         // JSON is one value, and a table's columns are those of all: both are written at the end.
-        if answers.len() == GROUP && matches!(format, render::Format::Jsonl | render::Format::Tsv | render::Format::Ids) {
+        if answers.len() == GROUP && matches!(format, Format::Jsonl | Format::Tsv | Format::Ids) {
             answered += answers.len() as u64;
             output::print(&render::answers(&std::mem::take(&mut answers), format, output::width())?)?;
         }
@@ -97,17 +170,21 @@ fn worse(a: ExitClass, b: ExitClass) -> ExitClass {
     if a == ExitClass::Done { b } else { a }
 }
 
-fn heading(library: &Library, seeds: &[PaperRow]) -> Result<String> {
-    let titles = seeds.iter().map(|&seed| Ok(library.paper(seed)?.title)).collect::<Result<Vec<_>>>()?;
-    Ok(format!("like {}", titles.join(", and ")))
+fn may_mark(seen: &Seen, from: &From) -> Result<()> {
+    match (seen.mark_seen, from.inputs.is_empty()) {
+        (true, false) => Err(Error::usage("--mark-seen needs a library that is kept; --in keeps none")),
+        _ => Ok(()),
+    }
 }
 
-fn limits(narrow: &Narrow, way: &Way, settings: &Settings) -> Result<Limits> {
-    let default = Limits::default();
-    Ok(Limits {
-        count: narrow.limit.or(settings.limit).unwrap_or(default.count),
-        since: day(narrow.since.as_deref())?,
-        until: day(narrow.until.as_deref())?,
-        search: way.search.parse()?,
-    })
+pub(crate) fn heading(query: &Query) -> String {
+    /// Seeds that are named.
+    const NAMED: usize = 3;
+    let named = |seeds: &[Seed]| {
+        let titles = seeds.iter().take(NAMED).map(|seed| render::fit(seed.title(), 80)).collect::<Vec<_>>().join(", and ");
+        let more = seeds.len().saturating_sub(NAMED);
+        if more > 0 { format!("{titles}, and {more} more") } else { titles }
+    };
+    let unlike = if query.dislikes.is_empty() { String::new() } else { format!("; unlike {}", named(&query.dislikes)) };
+    format!("like {}{unlike}", named(&query.likes))
 }

@@ -1,0 +1,110 @@
+//! `paperkin recommend`.
+
+use std::path::Path;
+
+use paperkin::library::{Library, PaperRow, Rating};
+use paperkin::recommend::{Desk, Query, Seed};
+use paperkin::render::{self, Answer, Format};
+use paperkin::{Error, ExitClass, Result};
+use serde::Deserialize;
+
+use crate::args::Recommend;
+use crate::settings::Settings;
+use crate::{output, question};
+
+/// The body of `POST /recommendations/v1/papers/`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    #[serde(default)]
+    positive_paper_ids: Vec<String>,
+    #[serde(default)]
+    negative_paper_ids: Vec<String>,
+}
+
+pub(crate) fn run(args: &Recommend, settings: &Settings) -> Result<ExitClass> {
+    let format = output::format(&args.form, settings)?;
+    let options = question::options(&args.narrow, &args.keywords.keywords, (&args.order, &args.strategy), &args.seen, settings)?;
+    let library = settings.library()?;
+    let profile = &args.seen.profile.profile;
+    let (ratings, mut class) = match &args.from_json {
+        Some(path) => of_body(path, &library)?,
+        None => (library.ratings(profile)?, ExitClass::Done),
+    };
+    if !ratings.iter().any(|rating| rating.rating > 0.0) {
+        return Err(likes_nothing(args));
+    }
+    let desk = Desk::new(&library)?;
+    let query = query(&desk, &ratings, &mut class)?;
+    let hits = desk.answer(&query, &options)?;
+    output::mend_index(desk.damage(), settings);
+    if matches!(format, Format::Table) {
+        output::say(settings, &format!("for {profile}: {}", crate::similar::heading(&query)));
+    }
+    let answer = [Answer { query: profile.clone(), hits }];
+    output::print(&render::answers(&answer, format, output::width())?)?;
+    drop(desk);
+    question::mark_seen(&args.seen, answer[0].hits.iter(), settings)?;
+    Ok(class)
+}
+
+fn likes_nothing(args: &Recommend) -> Error {
+    match &args.from_json {
+        Some(path) => Error::usage(format!("{} names no positive paper that the library has", path.display())),
+        None => Error::Usage {
+            message: format!("{} likes no paper yet", args.seen.profile.profile),
+            hint: Some("`paperkin like ID` says what you like; `paperkin similar ID` asks without a profile".to_owned()),
+        },
+    }
+}
+
+/// What is rated is known, and so never recommended; papers without a vector say nothing.
+fn query(desk: &Desk<'_>, ratings: &[Rating], class: &mut ExitClass) -> Result<Query> {
+    let mut query = Query { without: ratings.iter().map(|rating| rating.paper).collect(), ..Query::default() };
+    for &Rating { paper, rating, .. } in ratings {
+        let seed: Result<Seed> = desk.seed(paper, rating.abs());
+        match seed {
+            Ok(seed) if rating > 0.0 => query.likes.push(seed),
+            Ok(seed) => query.dislikes.push(seed),
+            Err(error @ Error::Usage { .. }) => {
+                output::complain(&format!("failed: {error}"));
+                *class = ExitClass::Partial;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(query)
+}
+
+fn of_body(path: &Path, library: &Library) -> Result<(Vec<Rating>, ExitClass)> {
+    let origin = path.display().to_string();
+    let text = question::read_file(path)?;
+    // A list is no body, though serde would read one as the fields in their order.
+    let body = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text).and_then(|body| serde_json::from_value(body.into()));
+    let body: Body = body.map_err(|e| Error::Unreadable {
+        origin,
+        what: e.to_string(),
+        hint: Some(r#"expected {"positivePaperIds": ["arXiv:2211.14067"], "negativePaperIds": []}"#.to_owned()),
+    })?;
+    let (mut ratings, mut class) = (Vec::new(), ExitClass::Done);
+    for (ids, rating) in [(body.positive_paper_ids, 1.0), (body.negative_paper_ids, -1.0)] {
+        for id in ids {
+            match find(library, &id)? {
+                Some(paper) => ratings.push(Rating { paper, rating, rated: String::new() }),
+                None => {
+                    output::complain(&format!("failed: no paper is known as {id:?}"));
+                    class = ExitClass::Partial;
+                }
+            }
+        }
+    }
+    Ok((ratings, class))
+}
+
+/// `arXiv:…` and `DOI:…` are read everywhere; of other ids the library knows the number behind the prefix, if any.
+fn find(library: &Library, id: &str) -> Result<Option<PaperRow>> {
+    match (library.by_id(id)?, id.split_once(':')) {
+        (None, Some((_, number))) => library.by_id(number),
+        (found, _) => Ok(found),
+    }
+}

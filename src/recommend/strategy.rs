@@ -1,0 +1,213 @@
+//! The likeness of a paper to several seeds as one number.
+//!
+//! With `l` the likeness to a liked seed, `d` that to a disliked one, and `w` their weights, which sum to 1 on either side:
+//!
+//! ```text
+//! average   2 · Σ w·l - Σ w·d, or Σ w·l without dislikes
+//! best      the highest l, through 1 / (1 + e^-x); if a d is higher, that one instead, negated
+//! sum       Σ w·l - Σ w·d, both with the weights as given
+//! auto      ((1 - h) · Σ w·l + h · the highest l + t · what was learnt) / (1 + t)
+//!           - 0.1 · Σ w·d - as far as the highest d is more than 0.05 above the highest l
+//! ```
+//!
+//! The first three are those of Qdrant's recommendation API. `h` is 0.3, and 0.15 from ten likes on; what is learnt is the paper's
+//! place along the direction of [`super::linear`], and `t` is 0 for one or two likes, 0.3 from three on and 0.5 from ten on. Of
+//! profiles made of citations `auto` found R@10 25.3, `average` 23.0 and `best` 21.3; a greater weight of the dislikes found less.
+
+use std::str::FromStr;
+
+use super::OWN_NEAREST;
+use super::likeness::{Compared, Features};
+use super::linear::Direction;
+use super::query::{Query, Seed};
+use crate::error::{Error, Result};
+use crate::vector::normalise;
+
+/// How several seeds count together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Strategy {
+    /// What was measured to be best.
+    #[default]
+    Auto,
+    /// The likeness to the mean of the liked, less that to the mean of the disliked.
+    Average,
+    /// The highest likeness to a liked one, unless one to a disliked is higher.
+    Best,
+    /// The sum of the likenesses.
+    Sum,
+}
+
+impl Strategy {
+    /// Their names.
+    pub const NAMES: [&'static str; 4] = ["auto", "average", "best", "sum"];
+}
+
+impl FromStr for Strategy {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "auto" => Ok(Self::Auto),
+            "average" => Ok(Self::Average),
+            "best" => Ok(Self::Best),
+            "sum" => Ok(Self::Sum),
+            other => Err(Error::usage(format!("no strategy {other:?}; expected one of {}", Self::NAMES.join(", ")))),
+        }
+    }
+}
+
+/// The mean of the seeds' vectors by their weights.
+pub(super) fn weighted_mean(seeds: &[Seed]) -> Vec<f32> {
+    let mut mean = vec![0.0; seeds.first().map_or(0, |seed| seed.vector.len())];
+    let weights: f32 = seeds.iter().map(|seed| seed.weight).sum();
+    for seed in seeds {
+        mean.iter_mut().zip(&seed.vector).for_each(|(sum, x)| *sum += seed.weight / weights * x);
+    }
+    mean
+}
+
+/// The same, of length 1; one seed is its own mean, to the last bit.
+pub(super) fn mean(seeds: &[Seed]) -> Vec<f32> {
+    if let [seed] = seeds {
+        return seed.vector.clone();
+    }
+    let mut mean = weighted_mean(seeds);
+    normalise(&mut mean);
+    mean
+}
+
+/// The vectors whose nearest papers are the pool: the mean, with what was learnt or less what is disliked, and the heaviest seeds.
+pub(super) fn directions(query: &Query, strategy: Strategy, learnt: Option<&Direction>) -> Vec<Vec<f32>> {
+    let mut first = mean(&query.likes);
+    let add = |first: &mut Vec<f32>, factor: f32, x: &[f32]| first.iter_mut().zip(x).for_each(|(to, x)| *to += factor * x);
+    if let Some(Direction { along, .. }) = learnt {
+        first = weighted_mean(&query.likes);
+        add(&mut first, weight_of_learnt(query.likes.len()), along);
+    }
+    if strategy != Strategy::Auto && !query.dislikes.is_empty() {
+        first = weighted_mean(&query.likes);
+        add(&mut first, -0.5, &weighted_mean(&query.dislikes));
+    }
+    if learnt.is_some() || !query.dislikes.is_empty() {
+        normalise(&mut first);
+    }
+    let mut directions = vec![first];
+    if query.likes.len() > 1 {
+        let mut heaviest: Vec<&Seed> = query.likes.iter().collect();
+        heaviest.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        directions.extend(heaviest.iter().take(OWN_NEAREST).map(|seed| seed.vector.clone()));
+    }
+    directions
+}
+
+/// From so many likes on the mean counts more, and so does what is learnt.
+const MANY: usize = 10;
+/// From so many on anything is learnt.
+pub(super) const LEARNS_FROM: usize = 3;
+
+/// How much the nearest seed counts beside the mean.
+fn weight_of_highest(likes: usize) -> f32 {
+    if likes < MANY { 0.3 } else { 0.15 }
+}
+
+/// How much what was learnt counts beside likeness.
+fn weight_of_learnt(likes: usize) -> f32 {
+    match likes {
+        ..LEARNS_FROM => 0.0,
+        LEARNS_FROM..MANY => 0.3,
+        MANY.. => 0.5,
+    }
+}
+
+/// How much the mean of the disliked counts.
+const DISLIKED: f32 = 0.1;
+/// By how much a paper may be liker to a disliked one than to any liked.
+const TOLERANCE: f32 = 0.05;
+
+/// Seeds on one side.
+struct Side {
+    seeds: Vec<Features>,
+    weights: Vec<f32>,
+    /// The sum of the weights as they were given.
+    total: f32,
+}
+
+impl Side {
+    fn new(seeds: Vec<Features>, weights: &[f32]) -> Self {
+        let total: f32 = weights.iter().sum();
+        Self { seeds, weights: weights.iter().map(|weight| weight / total).collect(), total }
+    }
+
+    /// What the side says of each paper.
+    fn judged(&self, papers: &[Features], blend: f32) -> Vec<Judged> {
+        let mut judged = vec![Judged { highest: f32::NEG_INFINITY, average: 0.0 }; papers.len()];
+        for (seed, weight) in self.seeds.iter().zip(&self.weights) {
+            let seed = Compared::new(seed, blend);
+            for (judged, paper) in judged.iter_mut().zip(papers) {
+                let likeness = seed.to(paper);
+                judged.highest = judged.highest.max(likeness);
+                judged.average += weight * likeness;
+            }
+        }
+        judged
+    }
+}
+
+/// The likeness of a paper to the seeds of one side.
+#[derive(Debug, Clone, Copy)]
+struct Judged {
+    highest: f32,
+    average: f32,
+}
+
+/// Seeds ready to judge papers.
+pub(super) struct Judge {
+    strategy: Strategy,
+    blend: f32,
+    likes: Side,
+    dislikes: Side,
+    learnt: Option<Direction>,
+}
+
+impl Judge {
+    /// `likes` and `dislikes` are the features of the query's seeds.
+    pub(super) fn new(query: &Query, (strategy, blend): (Strategy, f32), [likes, dislikes]: [Vec<Features>; 2], learnt: Option<Direction>) -> Self {
+        let weights = |seeds: &[Seed]| seeds.iter().map(|seed| seed.weight).collect::<Vec<_>>();
+        let (likes, dislikes) = (Side::new(likes, &weights(&query.likes)), Side::new(dislikes, &weights(&query.dislikes)));
+        Self { strategy, blend, likes, dislikes, learnt }
+    }
+
+    /// How like the query each paper is, and what the dislikes took of that.
+    pub(super) fn judge(&self, papers: &[Features]) -> Vec<(f32, f32)> {
+        let (liked, disliked) = (self.likes.judged(papers, self.blend), self.dislikes.judged(papers, self.blend));
+        let has_dislikes = !self.dislikes.seeds.is_empty();
+        let judge = |((paper, liked), disliked): ((&Features, &Judged), &Judged)| {
+            let learnt = self.learnt.as_ref().map_or(0.0, |direction| direction.of(&paper.vector));
+            let alone = self.of(liked, None, learnt);
+            let score = if has_dislikes { self.of(liked, Some(disliked), learnt) } else { alone };
+            (score, alone - score)
+        };
+        papers.iter().zip(&liked).zip(&disliked).map(judge).collect()
+    }
+
+    fn of(&self, liked: &Judged, disliked: Option<&Judged>, learnt: f32) -> f32 {
+        let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
+        match (self.strategy, disliked) {
+            // One seed by itself: the likeness to it, whatever the strategy.
+            (_, None) if self.likes.seeds.len() == 1 => liked.highest,
+            (Strategy::Average, None) => liked.average,
+            (Strategy::Average, Some(disliked)) => 2.0 * liked.average - disliked.average,
+            (Strategy::Best, Some(disliked)) if disliked.highest > liked.highest => -sigmoid(disliked.highest),
+            (Strategy::Best, _) => sigmoid(liked.highest),
+            (Strategy::Sum, None) => liked.average * self.likes.total,
+            (Strategy::Sum, Some(disliked)) => liked.average * self.likes.total - disliked.average * self.dislikes.total,
+            (Strategy::Auto, disliked) => {
+                let likes = self.likes.seeds.len();
+                let (highest, of_learnt) = (weight_of_highest(likes), if self.learnt.is_some() { weight_of_learnt(likes) } else { 0.0 });
+                let cost = |disliked: &Judged| DISLIKED * disliked.average + (disliked.highest - liked.highest - TOLERANCE).max(0.0);
+                let likeness = (1.0 - highest) * liked.average + highest * liked.highest;
+                (likeness + of_learnt * learnt) / (1.0 + of_learnt) - disliked.map_or(0.0, cost)
+            }
+        }
+    }
+}
