@@ -110,13 +110,14 @@ const STOP: &str = "a about above across after again against all almost along al
     then there thereby therefore these they third this those though three through throughout thus to together too toward towards two under \
     until up upon us use used useful uses using usually various ve very via was we well were what when where whereas whether which while who \
     whom whose why will with within without would yet you your yours yourself \
-    abstract achieve achieves address aim aims allow allows approach approaches article based better compared consider considered demonstrate \
+    abstract achieve achieves address aim aims allow allows apply approach approaches art article based better capable challenge compared consider considered demonstrate \
     demonstrates describe develop developed different effective enable enables evaluate evaluation existing experiment experiments find \
     findings finally focus framework http https https improve improved improves include including introduce introduced introduces investigate \
-    key large leverage main method methods novel obtain obtained outperform outperforms paper papers perform performance present presented \
+    exploit key large leverage limitation main method methods novel obtain obtained outperform outperforms paper papers perform performance present presented \
     presents previous prior problem problems propose proposed proposes provide provides require requires research result results show shown \
     shows significant significantly simple solution specifically state studies study studied suggest task tasks technique techniques terms \
-    understanding work works www";
+    understanding work works www \
+    mathbb mathbf mathcal mathrm mathsf textit textbf frac sqrt ii iii iv";
 
 /// A phrase: the stems of its words, and how it stands in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,13 +163,13 @@ pub fn phrases(text: &str) -> Vec<Phrase> {
     found
 }
 
-/// Phrases that stand in both texts, the most telling first, none of them a part of another: the rarer one is and the more
-/// often it stands in either, the more it tells. `rarity` is `None` for one that tells nothing.
-pub fn shared(one: &[Phrase], other: &[Phrase], count: usize, rarity: impl Fn(&Phrase) -> Option<f32>) -> Vec<String> {
+/// Phrases that stand in both texts, as `other` writes them, the most telling first, none of them a part of another. `telling`
+/// says how much a phrase tells that stands in either, or that it tells nothing.
+pub fn shared(one: &[Phrase], other: &[Phrase], count: usize, telling: impl Fn(&Phrase, &Phrase) -> Option<f32>) -> Vec<String> {
     let there: HashMap<&str, &Phrase> = other.iter().map(|phrase| (phrase.stems.as_str(), phrase)).collect();
     let pair = |phrase: &Phrase| {
         let same = *there.get(phrase.stems.as_str())?;
-        Some((rarity(phrase)? * ((phrase.count * same.count) as f32).sqrt(), same))
+        Some((telling(phrase, same)?, same))
     };
     let mut both: Vec<(f32, &Phrase)> = one.iter().filter_map(pair).collect();
     // Stable: of equally telling ones, the one that stands first.
@@ -245,9 +246,9 @@ mod tests {
     fn shared_phrases_are_the_longest_that_tell_something() {
         let one = phrases("Sparse attention layers and graphs of papers");
         let other = phrases("On graph search with Sparse Attention Layers");
-        let by_words = |phrase: &Phrase| (phrase.stems != "on").then_some(phrase.words as f32);
+        let by_words = |phrase: &Phrase, _: &Phrase| (phrase.stems != "on").then_some(phrase.words as f32);
         assert_eq!(shared(&one, &other, 3, by_words), ["Sparse Attention Layers", "graph"]);
         assert_eq!(shared(&one, &other, 1, by_words), ["Sparse Attention Layers"]);
-        assert_eq!(shared(&one, &other, 3, |_| None), [""; 0]);
+        assert_eq!(shared(&one, &other, 3, |_, _| None), [""; 0]);
     }
 }

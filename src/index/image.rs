@@ -239,7 +239,8 @@ fn magic() -> [i32; 2] {
 }
 
 fn read_header(words: &[i32]) -> Result<(Header, [(usize, usize); SECTIONS])> {
-    if words.len() < 2 * BLOCK || words[..2] != magic() {
+    // Without rows there is nothing behind the header.
+    if words.len() < BLOCK || words[..2] != magic() {
         return Err(damaged("it does not begin as an index does"));
     }
     if words[2] != VERSION {

@@ -21,6 +21,10 @@ pub struct Filter {
     pub categories: Vec<String>,
     /// By one of these authors; see [`is_name`].
     pub authors: Vec<String>,
+    /// In none of these categories.
+    pub exclude_categories: Vec<String>,
+    /// By none of these authors.
+    pub exclude_authors: Vec<String>,
     /// All of these stand in the text.
     pub keywords: Vec<Keyword>,
     /// None of these stands in it.
@@ -107,12 +111,8 @@ impl Filter {
         self.since.iter().for_each(|day| all.and("p.published >= ?", [text(day)]));
         self.until.iter().for_each(|day| all.and("p.published <= ?", [text(day)]));
         self.min_upvotes.iter().for_each(|&votes| all.and("p.upvotes >= ?", [Value::Integer(votes.into())]));
-        // A category stands in the list between quotes; one of an archive begins with the archive and a dot. LIKE knows no case.
-        let categories = self.categories.iter().flat_map(|name| {
-            let name = name.trim().trim_end_matches(".*").replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_").replace('"', "");
-            [format!("%\"{name}\"%"), format!("%\"{name}.%")].map(Value::Text)
-        });
-        all.and_any("p.categories LIKE ? ESCAPE '\\' OR p.categories LIKE ? ESCAPE '\\'", categories);
+        all.and_any(IN_CATEGORY, self.categories.iter().flat_map(|name| patterns(name)));
+        self.exclude_categories.iter().for_each(|name| all.and(&format!("NOT ({IN_CATEGORY})"), patterns(name)));
         all.and_any("p.row IN (SELECT i.row FROM ids i WHERE i.id = ?)", self.ids.iter().map(|id| text(id)));
         let sources = self.sources.iter().flat_map(|source| [text(source), text(source)]);
         all.and_any("EXISTS (SELECT 1 FROM sources s WHERE s.row = p.row AND (s.format = ? OR s.origin = ?))", sources);
@@ -128,8 +128,18 @@ impl Filter {
         }
         // Last, as it costs the most.
         all.and_any("has_author(p.authors, ?)", self.authors.iter().map(|name| text(name)));
+        self.exclude_authors.iter().for_each(|name| all.and("NOT has_author(p.authors, ?)", [text(name)]));
         Ok(all)
     }
+}
+
+/// A category stands in the list between quotes; one of an archive begins with the archive and a dot. LIKE knows no case.
+const IN_CATEGORY: &str = "p.categories LIKE ? ESCAPE '\\' OR p.categories LIKE ? ESCAPE '\\'";
+
+/// What the two are asked for.
+fn patterns(category: &str) -> [Value; 2] {
+    let name = category.trim().trim_end_matches(".*").replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_").replace('"', "");
+    [format!("%\"{name}\"%"), format!("%\"{name}.%")].map(Value::Text)
 }
 
 const MATCHING: &str = "SELECT t.rowid FROM papers_text t WHERE t.papers_text MATCH ?";
@@ -189,6 +199,7 @@ impl Library {
         if words.is_empty() {
             return Ok(Vec::new());
         }
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
         let expression = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" OR ");
         let (condition, values) = self.where_clause(filter)?;
         let sql = format!(
@@ -232,13 +243,14 @@ pub(super) fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// False only if no author can have the name: reading the list takes longer than looking for a word in it.
+/// False only if no author can have the name: reading the list takes longer than looking for the words in it, of which one must
+/// be there in full.
 fn may_hold(authors: &str, name: &str) -> bool {
-    let longest = name.split(|c: char| !c.is_alphanumeric()).max_by_key(|word| word.len()).unwrap_or_default();
-    if longest.len() < 2 || !authors.is_ascii() || !longest.is_ascii() {
+    if !authors.is_ascii() || !name.is_ascii() {
         return true;
     }
-    authors.as_bytes().windows(longest.len()).any(|part| part.eq_ignore_ascii_case(longest.as_bytes()))
+    let stands_there = |word: &str| authors.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+    name.split(|c: char| !c.is_alphanumeric()).any(|word| word.len() > 1 && stands_there(word))
 }
 
 /// True if an author goes by a name: each of its words is one of the author's, whatever the order, case and accents. Of a

@@ -35,6 +35,18 @@ impl Library {
         Err(Error::UnknownPaper { asked: asked.to_owned(), nearest: self.nearest_titles(asked, &key)? })
     }
 
+    /// The only paper whose whole title this is, but for case, accents and punctuation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub fn by_title(&self, title: &str) -> Result<Option<PaperRow>> {
+        Ok(match self.titled(title)?.as_slice() {
+            [row] => Some(*row),
+            _ => None,
+        })
+    }
+
     /// The paper with this id, in any form, or as its source gave it.
     ///
     /// # Errors

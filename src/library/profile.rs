@@ -89,7 +89,9 @@ impl Library {
     /// As [`Library::rate`].
     pub fn mark_seen(&mut self, profile: &str, papers: &[PaperRow], when: &str) -> Result<()> {
         self.in_transaction(|library| {
-            let mut insert = library.connection.prepare_cached("INSERT OR REPLACE INTO seen (profile, row, seen) VALUES (?1, ?2, ?3)")?;
+            // A paper may have gone since it was shown.
+            let sql = "INSERT OR REPLACE INTO seen (profile, row, seen) SELECT ?1, row, ?3 FROM papers WHERE row = ?2";
+            let mut insert = library.connection.prepare_cached(sql)?;
             for paper in papers {
                 insert.execute(params![profile, paper.0, when])?;
             }
@@ -97,16 +99,17 @@ impl Library {
         })
     }
 
-    /// When somebody last saw a paper; `None` if never.
+    /// When somebody last saw each of some papers; `None` if never.
     ///
     /// # Errors
     ///
     /// [`crate::Error::Store`].
-    pub fn seen(&self, profile: &str, paper: PaperRow) -> Result<Option<String>> {
+    pub fn seen(&self, profile: &str, papers: &[PaperRow]) -> Result<Vec<Option<String>>> {
         if !self.keeps_profiles()? {
-            return Ok(None);
+            return Ok(vec![None; papers.len()]);
         }
         let mut query = self.connection.prepare_cached("SELECT seen FROM seen WHERE profile = ?1 AND row = ?2")?;
-        Ok(query.query_map(params![profile, paper.0], |row| row.get(0))?.next().transpose()?)
+        let mut when = |paper: &PaperRow| Ok(query.query_map(params![profile, paper.0], |row| row.get(0))?.next().transpose()?);
+        papers.iter().map(|paper| when(paper)).collect()
     }
 }

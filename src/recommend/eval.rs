@@ -38,7 +38,7 @@ pub struct Judgement {
 pub struct Judgements {
     /// In the order of the queries' ids.
     pub all: Vec<Judgement>,
-    /// Lines whose papers the library does not have.
+    /// Lines whose papers the library does not have, or has without a vector.
     pub unknown: u64,
 }
 
@@ -98,7 +98,8 @@ impl Judgements {
         }
         let mut rows: BTreeMap<&str, Option<PaperRow>> = pairs.iter().flat_map(|(query, paper)| [(*query, None), (*paper, None)]).collect();
         for (id, row) in &mut rows {
-            *row = library.by_id(id)?;
+            let found = library.by_id(id)?;
+            *row = found.map(|row| Ok::<_, Error>(library.vector(row)?.map(|_| row))).transpose()?.flatten();
         }
         let mut cited: BTreeMap<&str, usize> = BTreeMap::new();
         pairs.iter().for_each(|(_, paper)| *cited.entry(paper).or_default() += 1);
@@ -135,31 +136,41 @@ impl Desk<'_> {
     pub fn evaluate(&self, judgements: &Judgements, ask: Ask, options: &Options, progress: &mut dyn FnMut(u64)) -> Result<Evaluation> {
         let options = Options { count: DEPTH, ..options.clone() };
         let mut scores = [Scores::default(), Scores::default()];
-        for (number, Judgement { query, relevant }) in judgements.all.iter().enumerate() {
+        // Of one citation none would be left to be found.
+        let fewest = if ask == Ask::Profile { 2 } else { 1 };
+        for (number, Judgement { query, relevant }) in judgements.all.iter().filter(|judgement| judgement.relevant.len() >= fewest).enumerate() {
             let (likes, wanted): (Vec<PaperRow>, HashSet<PaperRow>) = match ask {
                 Ask::Paper => (vec![*query], relevant.iter().copied().collect()),
                 Ask::Profile => (relevant.iter().step_by(2).copied().collect(), relevant.iter().skip(1).step_by(2).copied().collect()),
             };
             let likes = likes.into_iter().map(|row| self.seed(row, 1.0)).collect::<Result<Vec<_>>>()?;
             let ranked = self.rank(&Query { likes, without: vec![*query], ..Query::default() }, &options)?;
-            scores[number % 2].add(&ranked.iter().map(|ranked| wanted.contains(&ranked.paper)).collect::<Vec<_>>(), wanted.len());
+            scores[number % 2].take(&ranked.iter().map(|ranked| wanted.contains(&ranked.paper)).collect::<Vec<_>>(), wanted.len());
             progress(number as u64 + 1);
         }
         let [odd, even] = scores;
-        let all = Scores {
-            queries: odd.queries + even.queries,
-            recall_at_10: odd.recall_at_10 + even.recall_at_10,
-            ndcg_at_10: odd.ndcg_at_10 + even.ndcg_at_10,
-            recall_at_100: odd.recall_at_100 + even.recall_at_100,
-            mrr: odd.mrr + even.mrr,
-        };
+        let all = odd + even;
         Ok(Evaluation { all: all.means(), odd: odd.means(), even: even.means() })
     }
 }
 
+impl std::ops::Add for Scores {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            queries: self.queries + other.queries,
+            recall_at_10: self.recall_at_10 + other.recall_at_10,
+            ndcg_at_10: self.ndcg_at_10 + other.ndcg_at_10,
+            recall_at_100: self.recall_at_100 + other.recall_at_100,
+            mrr: self.mrr + other.mrr,
+        }
+    }
+}
+
 impl Scores {
-    /// Adds one answer: of each place, whether its paper is relevant, of so many that are.
-    fn add(&mut self, hits: &[bool], relevant: usize) {
+    /// Takes one answer in: of each place, whether its paper is relevant, of so many that are.
+    fn take(&mut self, hits: &[bool], relevant: usize) {
         let among = |k: usize| hits.iter().take(k).filter(|hit| **hit).count() as f64 / relevant as f64;
         let gain = |place: usize| 1.0 / (place as f64 + 2.0).log2();
         let best: f64 = (0..relevant.min(10)).map(gain).sum();
@@ -190,8 +201,8 @@ mod tests {
     fn scores_are_those_of_the_formulas() {
         let mut scores = Scores::default();
         // Two of four relevant papers, at the 1st and the 3rd place.
-        scores.add(&[true, false, true], 4);
-        scores.add(&[false, true], 1);
+        scores.take(&[true, false, true], 4);
+        scores.take(&[false, true], 1);
         let means = scores.means();
         let first = (1.0 + 1.0 / 4f64.log2()) / (1.0 + 1.0 / 3f64.log2() + 1.0 / 4f64.log2() + 1.0 / 5f64.log2());
         assert_eq!((means.recall_at_10, means.mrr), (0.75, 0.75));

@@ -94,17 +94,20 @@ pub(super) struct Rarities {
 }
 
 impl Rarities {
-    /// Counts documents among the texts.
-    pub(super) fn of(texts: &[Counted]) -> Self {
+    /// Counts documents among the texts, of which the first are seeds: all of them count as one document.
+    pub(super) fn of(texts: &[Counted], seeds: usize) -> Self {
         let (mut numbers, mut documents): (TermMap<u32>, Vec<f32>) = (TermMap::default(), Vec::new());
-        for term in texts.iter().flat_map(Counted::terms) {
-            let number = *numbers.entry(term).or_insert(documents.len() as u32);
-            if number as usize == documents.len() {
-                documents.push(0.0);
+        for (place, text) in texts.iter().enumerate() {
+            for term in text.terms() {
+                let number = *numbers.entry(term).or_insert(documents.len() as u32) as usize;
+                if number == documents.len() {
+                    documents.push(if place < seeds { 1.0 } else { 0.0 });
+                }
+                documents[number] += if place < seeds { 0.0 } else { 1.0 };
             }
-            documents[number as usize] += 1.0;
         }
-        let weights = documents.into_iter().map(|df| (1.0 + texts.len() as f32 / df).ln()).collect();
+        let all = texts.len().saturating_sub(seeds) as f32 + 1.0;
+        let weights = documents.into_iter().map(|df| (1.0 + all / df).ln()).collect();
         Self { numbers, weights }
     }
 
@@ -128,7 +131,7 @@ mod tests {
     fn features(texts: &[(&str, &str)]) -> Vec<Features> {
         let brief = |&(title, text): &(&str, &str)| Brief { title: title.to_owned(), abstract_text: text.to_owned(), ..Brief::default() };
         let counted: Vec<Counted> = texts.iter().map(|text| Counted::new(&brief(text))).collect();
-        let rarities = Rarities::of(&counted);
+        let rarities = Rarities::of(&counted, 1);
         counted.iter().map(|counted| rarities.features(vec![1.0, 0.0], counted)).collect()
     }
 

@@ -35,7 +35,7 @@ mod strategy;
 mod syntax;
 
 use std::cell::OnceCell;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::embed::{Embedder, Role};
 use crate::error::{Error, Result};
@@ -71,10 +71,13 @@ pub struct Hit {
     pub reasons: Vec<Reason>,
 }
 
-/// Papers that are looked at beyond their vector. With more, ranking is no better and takes longer.
+/// Papers that are looked at beyond their vector, however many are asked for: more change the order of none before them. With a
+/// greater pool, ranking is no better and takes longer.
 const POOL: usize = 200;
 /// Of several seeds.
 const POOL_OF_SEVERAL: usize = 300;
+/// Letters of a text that name it.
+const LONGEST_NAME: usize = 200;
 /// Papers that say what papers in general are like.
 const SAMPLE: usize = 500;
 /// Of a question in words, papers that are in the pool for their words alone.
@@ -147,25 +150,34 @@ impl<'a> Desk<'a> {
         Ok(Seed { name: self.library.paper(paper)?.id().to_string(), text, vector, weight, is, is_question: false })
     }
 
-    /// Papers from elsewhere as seeds; those that the library has are its own.
+    /// Papers from elsewhere as seeds; those that the library has are its own, and are not embedded again.
     ///
     /// # Errors
     ///
     /// [`Error::OtherModel`] if the library's vectors are of another model than the embedder's.
     pub fn seeds(&self, papers: &[Paper], embedder: &Embedder, weight: f32) -> Result<Vec<Seed>> {
         self.library.require_space(embedder.space())?;
-        let texts: Vec<String> = papers.iter().map(Paper::embedding_text).collect();
+        let known = papers.iter().map(|paper| self.library.known_as(paper)).collect::<Result<Vec<_>>>()?;
+        let own = known.iter().map(|rows| self.own_vector(rows)).collect::<Result<Vec<_>>>()?;
+        let texts: Vec<String> = papers.iter().zip(&own).filter(|(_, own)| own.is_none()).map(|(paper, _)| paper.embedding_text()).collect();
         let vectors = embedder.embed(&texts.iter().map(String::as_str).collect::<Vec<_>>(), Role::Document)?;
-        let seed = |(at, paper): (usize, &Paper)| {
-            let mut is = self.library.known_as(paper)?;
+        let mut embedded = (0..texts.len()).map(|at| rounded(&vectors, at));
+        let mut seeds = Vec::with_capacity(papers.len());
+        for ((paper, mut is), own) in papers.iter().zip(known).zip(own) {
             is.extend(self.library.titled(&paper.title)?);
-            let vector = rounded(&vectors, at);
-            Ok(Seed { name: paper.id().to_string(), text: Brief::from(paper), vector, weight, is, is_question: false })
-        };
-        papers.iter().enumerate().map(seed).collect()
+            let vector = own.or_else(|| embedded.next()).unwrap_or_default();
+            seeds.push(Seed { name: paper.id().to_string(), text: Brief::from(paper), vector, weight, is, is_question: false });
+        }
+        Ok(seeds)
     }
 
-    /// A text as a seed.
+    /// The vector of the first of these papers that has one.
+    fn own_vector(&self, papers: &[PaperRow]) -> Result<Option<Vec<f32>>> {
+        let vector = |paper: &PaperRow| self.ask(|index| index.row_of(paper.0)?.map(|row| index.vector(row)).transpose()).transpose();
+        papers.iter().find_map(vector).transpose()
+    }
+
+    /// A question in words as a seed.
     ///
     /// # Errors
     ///
@@ -174,7 +186,7 @@ impl<'a> Desk<'a> {
         self.library.require_space(embedder.space())?;
         let vector = rounded(&embedder.embed(&[text], Role::Query)?, 0);
         let brief = Brief { abstract_text: text.to_owned(), ..Brief::default() };
-        Ok(Seed { name: text.to_owned(), text: brief, vector, weight, is: Vec::new(), is_question: true })
+        Ok(Seed { name: text.chars().take(LONGEST_NAME).collect(), text: brief, vector, weight, is: Vec::new(), is_question: true })
     }
 
     /// The papers most like the seeds, without them: [`Desk::answer`] to a query of papers that count alike.
@@ -222,8 +234,13 @@ impl<'a> Desk<'a> {
     /// Those of the library.
     pub fn newest(&self, options: &Options) -> Result<Vec<Hit>> {
         let filter = Filter { limit: Some(options.count), ..options.filter.clone() };
-        let hit = |row| Ok(Hit { row, paper: self.library.paper(row)?, score: 0.0, cosine: None, reasons: Vec::new() });
-        self.library.newest(&filter)?.into_iter().map(hit).collect()
+        let rows = self.library.newest(&filter)?;
+        let seen = self.library.seen(&options.profile, &rows)?;
+        let hit = |(row, seen): (PaperRow, Option<String>)| {
+            let reasons = seen.map(|when| Reason::Seen { when }).into_iter().collect();
+            Ok(Hit { row, paper: self.library.paper(row)?, score: 0.0, cosine: None, reasons })
+        };
+        rows.into_iter().zip(seen).map(hit).collect()
     }
 
     /// The numbers, scores and cosines of the papers that [`Desk::answer`] gives.
@@ -236,19 +253,25 @@ impl<'a> Desk<'a> {
         if query.likes.is_empty() {
             return Err(Error::usage("no paper and no text to start from"));
         }
-        if self.ask(|index| Ok(index.is_empty()))? {
-            return Ok(Vec::new());
-        }
         let looks_at_texts = options.blend > 0.0 || options.recent.is_some() || options.popular > 0.0;
         // The nearest to one vector are the answer already.
         let is_plain = query.likes.len() == 1 && query.dislikes.is_empty() && !looks_at_texts && options.diversity == 0.0;
-        let pool = if query.likes.len() == 1 { POOL } else { POOL_OF_SEVERAL };
-        let size = if is_plain { options.count } else { pool.max(options.count.saturating_mul(2)) };
+        let size = match query.likes.len() {
+            _ if is_plain => options.count,
+            1 => POOL,
+            _ => POOL_OF_SEVERAL,
+        };
         let learnt = self.learnt(query, options)?;
         let pool = self.pool(query, options, size, learnt.as_ref())?;
         let briefs =
             if looks_at_texts { pool.iter().map(|candidate| self.library.brief(candidate.paper)).collect::<Result<_>>()? } else { Vec::new() };
-        Ok(rank(query, options, pool, &briefs, learnt))
+        let in_pool: HashSet<PaperRow> = pool.iter().map(|candidate| candidate.paper).collect();
+        let mut ranked = rank(query, options, pool, &briefs, learnt.clone());
+        if ranked.len() == in_pool.len() && options.count > ranked.len() && !is_plain {
+            let beyond = self.pool(query, options, options.count.saturating_add(size), learnt.as_ref())?;
+            rank::append(&mut ranked, beyond.into_iter().filter(|candidate| !in_pool.contains(&candidate.paper)), options.count);
+        }
+        Ok(ranked)
     }
 
     /// The papers that may be in the answer.
@@ -266,7 +289,8 @@ impl<'a> Desk<'a> {
         };
         // A question that is to be answered by its words alone has nothing to do with what is near.
         let words_only = options.blend == 1.0 && query.likes.iter().all(|seed| seed.is_question);
-        let directions = if words_only { Vec::new() } else { strategy::directions(query, options.strategy, learnt) };
+        let directions =
+            if words_only || self.ask(|index| Ok(index.is_empty()))? { Vec::new() } else { strategy::directions(query, options.strategy, learnt) };
         let mean = strategy::mean(&query.likes);
         self.ask(|index| {
             let labels = allowed.as_ref().map(|papers| papers.iter().map(|paper| paper.0).collect::<Vec<_>>());
@@ -302,12 +326,12 @@ impl<'a> Desk<'a> {
 
     /// What the likes have in common, if they are enough.
     fn learnt(&self, query: &Query, options: &Options) -> Result<Option<Direction>> {
-        if options.strategy != Strategy::Auto || query.likes.len() < strategy::LEARNS_FROM {
+        if options.strategy != Strategy::Auto || options.blend == 1.0 || query.likes.len() < strategy::LEARNS_FROM {
             return Ok(None);
         }
         if self.background.get().is_none() {
             let rows = self.library.sample(SAMPLE)?;
-            let vector = |row: &PaperRow| self.ask(|index| index.row_of(row.0)?.map(|row| index.vector(row)).transpose()).transpose();
+            let vector = |row: &PaperRow| self.own_vector(&[*row]).transpose();
             let vectors = rows.iter().filter_map(vector).collect::<Result<Vec<_>>>()?;
             let _ = self.background.set(Background::of(&vectors));
         }
@@ -320,17 +344,16 @@ impl<'a> Desk<'a> {
     fn by_words(&self, query: &Query, options: &Options, count: usize) -> Result<Vec<PaperRow>> {
         let most = if options.blend < 1.0 { RARE } else { 1.0 };
         let commonness = self.commonness()?;
+        let texts = query.likes.iter().filter(|seed| seed.is_question).map(|seed| seed.text.abstract_text.as_str());
+        let asked: BTreeSet<&str> = texts.flat_map(words).collect();
         let mut rarest = Vec::new();
-        for seed in query.likes.iter().filter(|seed| seed.is_question) {
-            for word in words(&seed.text.abstract_text) {
-                let stem = stem(word);
-                if !is_stop_word(&stem) && commonness.is_rare(Term::of(&stem), most) {
-                    rarest.push((self.library.papers_with(word)?, word.to_owned()));
-                }
+        for word in asked {
+            let stem = stem(word);
+            if !is_stop_word(&stem) && commonness.is_rare(Term::of(&stem), most) {
+                rarest.push((self.library.papers_with(word)?, word.to_owned()));
             }
         }
         rarest.sort();
-        rarest.dedup();
         let words: Vec<String> = rarest.into_iter().filter(|(papers, _)| *papers > 0).take(RAREST).map(|(_, word)| word).collect();
         self.library.with_any_word(&words, &options.filter, count)
     }
@@ -350,14 +373,15 @@ impl<'a> Desk<'a> {
     fn explain(&self, query: &Query, options: &Options, ranked: Vec<Ranked>) -> Result<Vec<Hit>> {
         let commonness = self.commonness()?;
         let of_seeds: Vec<_> = query.likes.iter().map(|seed| phrases(&seed.text)).collect();
-        let explain = |ranked: Ranked| {
+        let seen = self.library.seen(&options.profile, &ranked.iter().map(|ranked| ranked.paper).collect::<Vec<_>>())?;
+        let explain = |(ranked, seen): (Ranked, Option<String>)| {
             let Ranked { paper: row, score, cosine, cost, gain_of_day, gain_of_votes, .. } = ranked;
             let vector = &ranked.features.vector;
             let paper = self.library.paper(row)?;
             let mut reasons = Vec::new();
-            if let Some((number, seed, cosine)) = nearest(&query.likes, vector) {
-                reasons.push(Reason::Nearest { seed: seed.name.clone(), title: seed.title().to_owned(), cosine });
-                let phrases = commonness.shared(&of_seeds[number], &Brief::from(&paper));
+            if let Some((number, seed, of_seed)) = nearest(&query.likes, vector) {
+                reasons.extend(cosine.map(|_| Reason::Nearest { seed: seed.name.clone(), title: seed.title().to_owned(), cosine: of_seed }));
+                let phrases = commonness.shared(seed, &of_seeds[number], &Brief::from(&paper));
                 reasons.extend((!phrases.is_empty()).then_some(Reason::Shares { phrases }));
             }
             if let Some((_, seed, cosine)) = nearest(&query.dislikes, vector).filter(|(.., cosine)| *cosine > 0.0) {
@@ -366,15 +390,14 @@ impl<'a> Desk<'a> {
             reasons.extend((gain_of_day > 0.0).then_some(Reason::Recent { gain: gain_of_day }));
             let votes = paper.upvotes.unwrap_or(0);
             reasons.extend((gain_of_votes > 0.0).then_some(Reason::Popular { votes, gain: gain_of_votes }));
-            reasons.extend(self.library.seen(&options.profile, row)?.map(|when| Reason::Seen { when }));
+            reasons.extend(seen.map(|when| Reason::Seen { when }));
             Ok(Hit { row, paper, score, cosine, reasons })
         };
-        ranked.into_iter().map(explain).collect()
+        ranked.into_iter().zip(seen).map(explain).collect()
     }
 
     fn vector_of(&self, paper: PaperRow) -> Result<Vec<f32>> {
-        let vector = self.ask(|index| index.row_of(paper.0)?.map(|row| index.vector(row)).transpose())?;
-        vector.ok_or_else(|| {
+        self.own_vector(&[paper])?.ok_or_else(|| {
             let id = self.library.paper(paper).map(|paper| paper.id().to_string()).unwrap_or_default();
             Error::Usage {
                 message: format!("{id} has no abstract, and so no vector"),

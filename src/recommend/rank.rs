@@ -73,6 +73,19 @@ pub(super) fn rank(query: &Query, options: &Options, pool: Vec<Candidate>, brief
     ranked
 }
 
+/// Papers behind the pool, in the order of their cosines: the lowest score of the pool, less what a cosine is short of 1.
+pub(super) fn append(ranked: &mut Vec<Ranked>, behind: impl Iterator<Item = Candidate>, count: usize) {
+    let lowest = ranked.iter().map(|ranked| ranked.score).fold(0.0, f32::min);
+    let one = |Candidate { paper, cosine, vector }| {
+        let score = lowest + cosine.unwrap_or(-1.0) - 1.0;
+        Ranked { paper, score, cosine, cost: 0.0, gain_of_day: 0.0, gain_of_votes: 0.0, features: Features::of_vector(vector) }
+    };
+    let mut behind: Vec<Ranked> = behind.map(one).collect();
+    sort(&mut behind);
+    ranked.extend(behind);
+    ranked.truncate(count);
+}
+
 /// How like one paper is to each of the first so many.
 fn likeness(ranked: &[Ranked], one: usize, count: usize, blend: f32) -> Vec<f32> {
     let one = Compared::new(&ranked[one].features, blend);
@@ -92,12 +105,12 @@ fn features(query: &Query, options: &Options, pool: &[Candidate], briefs: &[Brie
         true => {
             let texts: Vec<&Brief> = seeds().map(|seed| &seed.text).chain(briefs).collect();
             let counted: Vec<Counted> = texts.into_par_iter().map(Counted::new).collect();
-            let rarities = Rarities::of(&counted);
+            let rarities = Rarities::of(&counted, seeds().count());
             vectors().zip(&counted).map(|(vector, counted)| rarities.features(vector, counted)).collect()
         }
         false => vectors().map(Features::of_vector).collect(),
     };
     let of_pool = all.split_off(seeds().count());
     let dislikes = all.split_off(query.likes.len());
-    (Judge::new(query, (options.strategy, options.blend), [all, dislikes], learnt), of_pool)
+    (Judge::new(query, options, [all, dislikes], learnt), of_pool)
 }

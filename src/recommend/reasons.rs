@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::likeness::Counted;
+use super::query::Seed;
 use crate::error::Result;
 use crate::library::{Brief, Library};
 use crate::phrase::{self, Phrase, Term, TermMap};
@@ -89,16 +90,22 @@ impl Commonness {
         self.papers_with(term) <= (share * self.papers).max(2.0)
     }
 
-    /// The more, the rarer its words and the more of them; `None` if it has common ones alone.
+    /// How rare a phrase is: the more, the rarer its words and the more of them; `None` if it has common ones alone.
     fn rarity(&self, phrase: &Phrase) -> Option<f32> {
         let terms = || phrase.stems.split(' ').map(Term::of);
         let rarity = |term| ((self.papers + 1.0) / (self.papers_with(term) + 1.0)).ln();
         terms().any(|term| self.is_rare(term, COMMON)).then(|| terms().map(rarity).sum())
     }
 
-    /// What two texts share.
-    pub(super) fn shared(&self, seed: &[Phrase], of_paper: &Brief) -> Vec<String> {
-        phrase::shared(seed, &phrases(of_paper), PHRASES, |phrase| self.rarity(phrase))
+    /// What a paper shares with a seed.
+    pub(super) fn shared(&self, seed: &Seed, of_seed: &[Phrase], of_paper: &Brief) -> Vec<String> {
+        let telling = |one: &Phrase, other: &Phrase| {
+            let together = one.count * other.count;
+            // A single word that stands once in both may be there by chance; in a question it is what was asked.
+            let is_chance = one.words == 1 && together == 1 && !seed.is_question;
+            Some(self.rarity(one)? * (together as f32).sqrt()).filter(|_| !is_chance)
+        };
+        phrase::shared(of_seed, &phrases(of_paper), PHRASES, telling)
     }
 }
 

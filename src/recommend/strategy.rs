@@ -1,25 +1,27 @@
 //! The likeness of a paper to several seeds as one number.
 //!
-//! With `l` the likeness to a liked seed, `d` that to a disliked one, and `w` their weights, which sum to 1 on either side:
+//! With `l` the likeness to a liked seed, `d` that to a disliked one, `w` their weights, which sum to 1 on either side, and `s` the
+//! mean weight of the disliked as it was given, 1 unless somebody says otherwise:
 //!
 //! ```text
-//! average   2 · Σ w·l - Σ w·d, or Σ w·l without dislikes
-//! best      the highest l, through 1 / (1 + e^-x); if a d is higher, that one instead, negated
-//! sum       Σ w·l - Σ w·d, both with the weights as given
+//! average   2 · Σ w·l - s · Σ w·d, or Σ w·l without dislikes
+//! best      f(the highest l), or -f(the highest d) if that is as high, with f(x) = (x / (1 + |x|) + 1) / 2
+//! sum       Σ w·l - Σ w·d, both with the weights as they were given
 //! auto      ((1 - h) · Σ w·l + h · the highest l + t · what was learnt) / (1 + t)
-//!           - 0.1 · Σ w·d - as far as the highest d is more than 0.05 above the highest l
+//!           - s · (0.1 · Σ w·d + as far as the highest d is more than 0.05 above the highest l)
 //! ```
 //!
-//! The first three are those of Qdrant's recommendation API. `h` is 0.3, and 0.15 from ten likes on; what is learnt is the paper's
-//! place along the direction of [`super::linear`], and `t` is 0 for one or two likes, 0.3 from three on and 0.5 from ten on. Of
-//! profiles made of citations `auto` found R@10 25.3, `average` 23.0 and `best` 21.3; a greater weight of the dislikes found less.
+//! The first three are those of Qdrant's recommendation API, with likeness in place of the cosine, which it is with a blend of 0.
+//! `h` is 0.3, and 0.15 from ten likes on; what is learnt is the paper's place along the direction of `linear`, and `t` is 0 for one
+//! or two likes, 0.3 from three on and 0.5 from ten on. `benches/README.md` has what each of them found; a greater weight of the
+//! dislikes found less.
 
 use std::str::FromStr;
 
 use super::OWN_NEAREST;
 use super::likeness::{Compared, Features};
 use super::linear::Direction;
-use super::query::{Query, Seed};
+use super::query::{Options, Query, Seed};
 use crate::error::{Error, Result};
 use crate::vector::normalise;
 
@@ -78,21 +80,27 @@ pub(super) fn mean(seeds: &[Seed]) -> Vec<f32> {
 
 /// The vectors whose nearest papers are the pool: the mean, with what was learnt or less what is disliked, and the heaviest seeds.
 pub(super) fn directions(query: &Query, strategy: Strategy, learnt: Option<&Direction>) -> Vec<Vec<f32>> {
+    let total = |seeds: &[Seed]| seeds.iter().map(|seed| seed.weight).sum::<f32>();
     let mut first = mean(&query.likes);
     let add = |first: &mut Vec<f32>, factor: f32, x: &[f32]| first.iter_mut().zip(x).for_each(|(to, x)| *to += factor * x);
     if let Some(Direction { along, .. }) = learnt {
         first = weighted_mean(&query.likes);
         add(&mut first, weight_of_learnt(query.likes.len()), along);
     }
-    if strategy != Strategy::Auto && !query.dislikes.is_empty() {
+    let against = match strategy {
+        Strategy::Average => total(&query.dislikes) / query.dislikes.len() as f32 / 2.0,
+        Strategy::Sum => total(&query.dislikes) / total(&query.likes),
+        Strategy::Auto | Strategy::Best => 0.0,
+    };
+    if against > 0.0 {
         first = weighted_mean(&query.likes);
-        add(&mut first, -0.5, &weighted_mean(&query.dislikes));
+        add(&mut first, -against, &weighted_mean(&query.dislikes));
     }
-    if learnt.is_some() || !query.dislikes.is_empty() {
+    if learnt.is_some() || against > 0.0 {
         normalise(&mut first);
     }
     let mut directions = vec![first];
-    if query.likes.len() > 1 {
+    if query.likes.len() > 1 || against > 0.0 {
         let mut heaviest: Vec<&Seed> = query.likes.iter().collect();
         heaviest.sort_by(|a, b| b.weight.total_cmp(&a.weight));
         directions.extend(heaviest.iter().take(OWN_NEAREST).map(|seed| seed.vector.clone()));
@@ -138,6 +146,11 @@ impl Side {
         Self { seeds, weights: weights.iter().map(|weight| weight / total).collect(), total }
     }
 
+    /// The mean weight as it was given.
+    fn strength(&self) -> f32 {
+        self.total / self.seeds.len().max(1) as f32
+    }
+
     /// What the side says of each paper.
     fn judged(&self, papers: &[Features], blend: f32) -> Vec<Judged> {
         let mut judged = vec![Judged { highest: f32::NEG_INFINITY, average: 0.0 }; papers.len()];
@@ -170,11 +183,11 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    /// `likes` and `dislikes` are the features of the query's seeds.
-    pub(super) fn new(query: &Query, (strategy, blend): (Strategy, f32), [likes, dislikes]: [Vec<Features>; 2], learnt: Option<Direction>) -> Self {
+    /// The features are those of the liked and of the disliked.
+    pub(super) fn new(query: &Query, options: &Options, [likes, dislikes]: [Vec<Features>; 2], learnt: Option<Direction>) -> Self {
         let weights = |seeds: &[Seed]| seeds.iter().map(|seed| seed.weight).collect::<Vec<_>>();
         let (likes, dislikes) = (Side::new(likes, &weights(&query.likes)), Side::new(dislikes, &weights(&query.dislikes)));
-        Self { strategy, blend, likes, dislikes, learnt }
+        Self { strategy: options.strategy, blend: options.blend, likes, dislikes, learnt }
     }
 
     /// How like the query each paper is, and what the dislikes took of that.
@@ -191,23 +204,71 @@ impl Judge {
     }
 
     fn of(&self, liked: &Judged, disliked: Option<&Judged>, learnt: f32) -> f32 {
-        let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
+        let scaled = |x: f32| 0.5 * (x / (1.0 + x.abs()) + 1.0);
+        let strength = self.dislikes.strength();
         match (self.strategy, disliked) {
             // One seed by itself: the likeness to it, whatever the strategy.
             (_, None) if self.likes.seeds.len() == 1 => liked.highest,
             (Strategy::Average, None) => liked.average,
-            (Strategy::Average, Some(disliked)) => 2.0 * liked.average - disliked.average,
-            (Strategy::Best, Some(disliked)) if disliked.highest > liked.highest => -sigmoid(disliked.highest),
-            (Strategy::Best, _) => sigmoid(liked.highest),
+            (Strategy::Average, Some(disliked)) => 2.0 * liked.average - strength * disliked.average,
+            (Strategy::Best, Some(disliked)) if disliked.highest >= liked.highest => -scaled(disliked.highest),
+            (Strategy::Best, _) => scaled(liked.highest),
             (Strategy::Sum, None) => liked.average * self.likes.total,
             (Strategy::Sum, Some(disliked)) => liked.average * self.likes.total - disliked.average * self.dislikes.total,
             (Strategy::Auto, disliked) => {
                 let likes = self.likes.seeds.len();
                 let (highest, of_learnt) = (weight_of_highest(likes), if self.learnt.is_some() { weight_of_learnt(likes) } else { 0.0 });
-                let cost = |disliked: &Judged| DISLIKED * disliked.average + (disliked.highest - liked.highest - TOLERANCE).max(0.0);
+                let cost = |disliked: &Judged| strength * (DISLIKED * disliked.average + (disliked.highest - liked.highest - TOLERANCE).max(0.0));
                 let likeness = (1.0 - highest) * liked.average + highest * liked.highest;
                 (likeness + of_learnt * learnt) / (1.0 + of_learnt) - disliked.map_or(0.0, cost)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::library::Brief;
+
+    const SIDEWAYS: [f32; 2] = [0.0, 1.0];
+
+    fn seed(vector: [f32; 2], weight: f32) -> Seed {
+        Seed { name: String::new(), text: Brief::default(), vector: vector.to_vec(), weight, is: Vec::new(), is_question: false }
+    }
+
+    /// The score of a paper whose vector is (0.6, 0.8), which has cosines 0.6 and 0.8 to the axes, and what the dislikes cost.
+    fn judged(strategy: Strategy, likes: &[Seed], dislikes: &[Seed]) -> (f32, f32) {
+        let query = Query { likes: likes.to_vec(), dislikes: dislikes.to_vec(), ..Query::default() };
+        let features = |seeds: &[Seed]| seeds.iter().map(|seed| Features::of_vector(seed.vector.clone())).collect::<Vec<_>>();
+        let options = Options { strategy, blend: 0.0, ..Options::default() };
+        let judge = Judge::new(&query, &options, [features(likes), features(dislikes)], None);
+        judge.judge(&[Features::of_vector(vec![0.6, 0.8])])[0]
+    }
+
+    #[test]
+    fn strategies_are_their_formulas() {
+        let (ahead, sideways, half) = (seed([1.0, 0.0], 1.0), seed(SIDEWAYS, 1.0), seed(SIDEWAYS, 0.5));
+        let f = |x: f32| 0.5 * (x / (1.0 + x) + 1.0);
+        let both = [ahead.clone(), seed(SIDEWAYS, 3.0)];
+        let cases = [
+            (Strategy::Average, &both[..], None, 0.75),
+            (Strategy::Sum, &both, None, 3.0),
+            (Strategy::Best, &both, None, f(0.8)),
+            (Strategy::Auto, &both, None, 0.7 * 0.75 + 0.3 * 0.8),
+            (Strategy::Average, &both[..1], Some(&sideways), 1.2 - 0.8),
+            (Strategy::Average, &both[..1], Some(&half), 1.2 - 0.4),
+            (Strategy::Sum, &both[..1], Some(&half), 0.6 - 0.4),
+            (Strategy::Best, &both[..1], Some(&half), -f(0.8)),
+            (Strategy::Best, &both[1..], Some(&ahead), f(0.8)),
+            (Strategy::Auto, &both[..1], Some(&sideways), 0.6 - (0.08 + 0.15)),
+            (Strategy::Auto, &both[..1], Some(&half), 0.6 - 0.5 * (0.08 + 0.15)),
+        ];
+        for (strategy, likes, dislike, expected) in cases {
+            let (score, cost) = judged(strategy, likes, &dislike.into_iter().cloned().collect::<Vec<_>>());
+            let alone = judged(strategy, likes, &[]).0;
+            assert!((score - expected).abs() < 1e-6, "{strategy:?}: {score}, expected {expected}");
+            assert!((alone - score - cost).abs() < 1e-6, "{strategy:?}: {cost}");
         }
     }
 }

@@ -4,7 +4,7 @@
 //! ti:WORD  abs:WORD    stands in the title, in the abstract
 //! "a phrase"           stands in the text just so; `ti:"a phrase"` in the title
 //! -WORD  -"a phrase"   does not stand in it; `-ti:WORD` not in the title
-//! au:NAME  cat:cs.LG  id:2508.13426
+//! au:NAME  cat:cs.LG  id:2508.13426   -au:NAME  -cat:cs.LG
 //! ```
 //!
 //! What has a prefix narrows; all else is what is asked. A quoted phrase does both. Where a prefix stands before nothing, or a
@@ -44,8 +44,10 @@ pub fn parse(query: &str) -> Typed {
             _ if !is_word => words.push(raw),
             "" | "ti" | "abs" if negated => filter.exclude.push(keyword()),
             "ti" | "abs" => filter.keywords.push(keyword()),
-            "au" if !negated => filter.authors.push(value.to_owned()),
-            "cat" if !negated => filter.categories.push(value.to_owned()),
+            "au" if negated => filter.exclude_authors.push(value.to_owned()),
+            "au" => filter.authors.push(value.to_owned()),
+            "cat" if negated => filter.exclude_categories.push(value.to_owned()),
+            "cat" => filter.categories.push(value.to_owned()),
             "id" if !negated => filter.ids.push(PaperId::parse(value)),
             "" => {
                 if is_quoted {
@@ -53,7 +55,7 @@ pub fn parse(query: &str) -> Typed {
                 }
                 words.push(value);
             }
-            // "Not by this author" is not among the filters: the words stand for themselves.
+            // "Not this id" is not among the filters: the words stand for themselves.
             _ => words.push(raw),
         }
     }
@@ -79,7 +81,9 @@ fn tokens(query: &str) -> Vec<Token<'_>> {
             Some(after) if !after.starts_with(['-', ' ']) && !after.is_empty() => (true, after),
             _ => (false, rest),
         };
-        let named = PREFIXES.iter().find_map(|&prefix| Some((prefix, after_sign.strip_prefix(prefix)?.strip_prefix(':')?)));
+        let is_prefix = |prefix: &str| after_sign.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
+        let named =
+            PREFIXES.iter().find_map(|&prefix| Some((prefix, after_sign.get(prefix.len()..)?.strip_prefix(':').filter(|_| is_prefix(prefix))?)));
         let (prefix, after) = named.unwrap_or(("", after_sign));
         let quoted = after.strip_prefix('"').and_then(|inner| Some((inner.find('"')?, inner)));
         let (value, after, is_quoted) = match quoted {
@@ -114,7 +118,8 @@ mod tests {
             ("GPT-4: a report", "GPT-4: a report", open()),
             ("pre - post -- ti: au:", "pre - post -- ti: au:", open()),
             ("an \"open quote", "an \"open quote", open()),
-            ("-au:x \"!!\"", "-au:x \"!!\"", open()),
+            ("-id:x \"!!\"", "-id:x \"!!\"", open()),
+            ("-AU:x -cat:cs", "", Filter { exclude_authors: vec!["x".into()], exclude_categories: vec!["cs".into()], ..open() }),
             ("  ", "", open()),
         ];
         let wrong: Vec<_> = cases

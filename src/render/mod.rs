@@ -17,7 +17,7 @@ use crate::paper::Paper;
 use crate::recommend::{Hit, Reason};
 
 pub use record::to_json;
-pub use report::{evaluation_text, recall_line, report_line, status_text};
+pub use report::{evaluation_text, plural, recall_line, report_line, status_text};
 pub use table::{fit, one_line, rating_line};
 
 /// The forms of an answer.

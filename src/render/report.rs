@@ -90,6 +90,7 @@ fn search(status: &Status) -> String {
     }
 }
 
-fn plural(count: u64, what: &str) -> String {
+/// `1 paper`, `2 papers`.
+pub fn plural(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

@@ -20,9 +20,12 @@ pub(super) fn hits(answer: &Answer, with_query: bool, width: usize) -> String {
     let ids: Vec<String> = answer.hits.iter().map(|hit| one_line(&hit.paper.id().to_string())).collect();
     let id_width = column(&ids);
     let has_several_seeds = has_several_seeds(&answer.hits);
+    // Where nothing but a filter was asked, nothing is scored.
+    let is_list = answer.hits.iter().all(|hit| hit.cosine.is_none() && hit.score == 0.0);
     for (hit, id) in answer.hits.iter().zip(&ids) {
         let day = hit.paper.published.map_or_else(|| " ".repeat(10), |day| day.to_string());
-        let head = format!("{:.3}  {}  {day}  ", hit.score, pad(id, id_width));
+        let score = if is_list { String::new() } else { format!("{:.3}  ", hit.score) };
+        let head = format!("{score}{}  {day}  ", pad(id, id_width));
         out.push_str(&row(&head, &hit.paper.title, width));
         let reasons = reasons(hit, has_several_seeds);
         if !reasons.is_empty() {

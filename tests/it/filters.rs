@@ -5,32 +5,15 @@ use std::collections::{BTreeSet, HashMap};
 use paperkin::library::{Filter, Keyword, Library, PaperRow, Place, Plan, Record, Unseen, is_name};
 use paperkin::paper::{Date, Paper, PaperId, title_key};
 use paperkin::recommend::{Desk, Options};
-use paperkin::vector::{Space, dot};
+use paperkin::vector::dot;
 use proptest::prelude::*;
+
+use crate::support::space;
 
 const DIM: usize = 4;
 const WORDS: [&str; 6] = ["graph", "Graphs", "proof", "market", "Überraschung", "neural"];
-const NAMES: [&str; 5] = ["Erwin Schrödinger", "Schrodinger, E.", "Ann Li", "Ann Lin", "Jean-Luc de la Tour"];
+const NAMES: [&str; 6] = ["Erwin Schrödinger", "Schrodinger, E.", "Ann Li", "Ann Lin", "A. Li", "Jean-Luc de la Tour"];
 const CATEGORIES: [&str; 5] = ["cs.LG", "cs.CL", "stat.ML", "cs", "csx.AI"];
-
-fn space() -> Space {
-    let text = || "x".to_owned();
-    Space {
-        model: text(),
-        revision: None,
-        weights_sha256: text(),
-        tokenizer_sha256: text(),
-        config_sha256: text(),
-        pooling: text(),
-        prompt: String::new(),
-        max_tokens: 8,
-        text_template: text(),
-        dim: DIM,
-        precision: text(),
-        device: text(),
-        path: text(),
-    }
-}
 
 #[derive(Debug, Clone)]
 struct Made {
@@ -88,31 +71,43 @@ fn keyword() -> impl Strategy<Value = Keyword> {
 }
 
 fn filter() -> impl Strategy<Value = Filter> {
-    let who = prop::sample::select(&["schrodinger", "Ann", "li", "E Schrödinger", "de la tour", "x"][..]);
+    let who = prop::sample::select(&["schrodinger", "Ann", "li", "E Schrödinger", "Alexandra Li", "de la tour", "x"][..]);
     let category = prop::sample::select(&["cs.LG", "CS.lg", "cs", "cs.*", "stat", "math"][..]);
     let texts = |all: Vec<&'static str>| all.into_iter().map(str::to_owned).collect::<Vec<_>>();
     let id = (0usize..30).prop_map(|number| PaperId::Arxiv(format!("2608.{number:05}")));
     (
         (prop::option::weighted(0.2, (1i8..=9).prop_map(|day| Date::constant(2026, 8, day))), day(), day()),
-        (prop::collection::vec(category, 0..2), prop::collection::vec(who, 0..2)),
-        (prop::collection::vec(keyword(), 0..2), prop::collection::vec(keyword(), 0..2)),
-        (prop::collection::vec(prop::sample::select(&["hf", "jsonl.txt", "oai"][..]), 0..2), prop::option::weighted(0.3, 0u32..20)),
-        (prop::collection::vec(id, 0..1), prop::bool::weighted(0.3)),
+        (prop::collection::vec(category.clone(), 0..=2), prop::collection::vec(who.clone(), 0..=2)),
+        (prop::collection::vec(keyword(), 0..=2), prop::collection::vec(keyword(), 0..=2)),
+        (prop::collection::vec(category, 0..=1), prop::collection::vec(who, 0..=1)),
+        (prop::collection::vec(prop::sample::select(&["hf", "jsonl.txt", "oai"][..]), 0..=2), prop::option::weighted(0.3, 0u32..20)),
+        (prop::collection::vec(id, 0..=2), prop::bool::weighted(0.3)),
     )
-        .prop_map(move |((date, since, until), (categories, authors), (keywords, exclude), (sources, min_upvotes), (ids, unseen))| Filter {
-            date,
-            since,
-            until,
-            categories: texts(categories),
-            authors: texts(authors),
-            keywords,
-            exclude,
-            sources: texts(sources),
-            min_upvotes,
-            ids,
-            unseen: unseen.then(|| Unseen { profile: "me".to_owned(), since: Some("2026-08-05".to_owned()) }),
-            limit: None,
-        })
+        .prop_map(
+            move |(
+                (date, since, until),
+                (categories, authors),
+                (keywords, exclude),
+                (not_categories, not_authors),
+                (sources, min_upvotes),
+                (ids, unseen),
+            )| Filter {
+                date,
+                since,
+                until,
+                categories: texts(categories),
+                authors: texts(authors),
+                exclude_categories: texts(not_categories),
+                exclude_authors: texts(not_authors),
+                keywords,
+                exclude,
+                sources: texts(sources),
+                min_upvotes,
+                ids,
+                unseen: unseen.then(|| Unseen { profile: "me".to_owned(), since: Some("2026-08-05".to_owned()) }),
+                limit: None,
+            },
+        )
 }
 
 /// Papers with an even number were seen, those divisible by four recently.
@@ -141,12 +136,15 @@ fn lets_through(filter: &Filter, number: usize, Record { paper, format, origin }
             .map(|category| category.to_lowercase())
             .any(|category| category == wanted || category.starts_with(&format!("{wanted}.")))
     };
+    let is_by = |name: &String| paper.authors.iter().any(|author| is_name(author, name));
     let of_digest = |date: Date| paper.day == Some(date) || paper.day.is_none() && paper.published == Some(date);
     filter.date.is_none_or(of_digest)
         && filter.since.is_none_or(|since| paper.published.is_some_and(|day| day >= since))
         && filter.until.is_none_or(|until| paper.published.is_some_and(|day| day <= until))
         && (filter.categories.is_empty() || filter.categories.iter().any(is_in))
-        && (filter.authors.is_empty() || filter.authors.iter().any(|name| paper.authors.iter().any(|author| is_name(author, name))))
+        && (filter.authors.is_empty() || filter.authors.iter().any(is_by))
+        && !filter.exclude_categories.iter().any(is_in)
+        && !filter.exclude_authors.iter().any(is_by)
         && filter.keywords.iter().all(holds)
         && !filter.exclude.iter().any(holds)
         && (filter.sources.is_empty() || filter.sources.iter().any(|source| source == format || source == origin))
@@ -160,7 +158,7 @@ fn library(all: &[Made]) -> (Library, Vec<PaperRow>) {
     let mut rows = Vec::new();
     for (number, Made { record, vector }) in all.iter().enumerate() {
         let Plan::Vector(hash) = library.plan(record, false).unwrap() else { panic!("every text is new") };
-        let done = library.commit(std::slice::from_ref(record), &HashMap::from([(hash, vector.clone())]), &space(), "").unwrap();
+        let done = library.commit(std::slice::from_ref(record), &HashMap::from([(hash, vector.clone())]), &space(DIM), "").unwrap();
         rows.push(done[0].0);
         seen(number).into_iter().for_each(|when| library.mark_seen("me", &[done[0].0], when).unwrap());
     }

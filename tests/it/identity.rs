@@ -4,27 +4,9 @@ use std::collections::HashMap;
 
 use paperkin::library::{Library, Plan, Record};
 use paperkin::paper::{Paper, PaperId};
-use paperkin::vector::Space;
 use proptest::prelude::*;
 
-fn space() -> Space {
-    let text = || "x".to_owned();
-    Space {
-        model: text(),
-        revision: None,
-        weights_sha256: text(),
-        tokenizer_sha256: text(),
-        config_sha256: text(),
-        pooling: text(),
-        prompt: String::new(),
-        max_tokens: 8,
-        text_template: text(),
-        dim: 2,
-        precision: text(),
-        device: text(),
-        path: text(),
-    }
-}
+use crate::support::space;
 
 fn record(ids: &[&str], title: &str, text: &str) -> Record {
     let mut paper = Paper { title: title.to_owned(), abstract_text: text.to_owned(), ..Paper::default() };
@@ -38,7 +20,7 @@ fn add(library: &mut Library, record: &Record) {
         Plan::Vector(hash) => HashMap::from([(hash, vec![0.6, 0.8])]),
         Plan::NoVector => HashMap::new(),
     };
-    library.commit(std::slice::from_ref(record), &vectors, &space(), "").unwrap();
+    library.commit(std::slice::from_ref(record), &vectors, &space(2), "").unwrap();
 }
 
 fn library(records: &[Record]) -> Library {

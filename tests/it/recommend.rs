@@ -39,6 +39,9 @@ fn likes_weigh_and_dislikes_cost() {
         assert!(costs.iter().any(|cost| *cost > 0.0), "{strategy}: {costs:?}");
         assert_ne!(ids(&before), ids(&disliked), "{strategy}");
     }
+    // A weak dislike costs less than a strong one, by itself and beside others.
+    let cost = |dislike: &str| reason(&ask(&["2001.00003", "2001.00010", "--dislike", dislike])[0], "disliked").unwrap()["cost"].as_f64().unwrap();
+    assert!(cost("2001.00020:0.1") < cost("2001.00020") && cost("2001.00020") < cost("2001.00020:3"));
     // A heavy seed pulls the answer to its side.
     let to = |answer: &Value, seed: &str| {
         let near = answer.as_array().unwrap().iter().take(10).filter(|hit| reason(hit, "nearest").unwrap()["seed"] == seed).count();
@@ -69,7 +72,7 @@ fn weights_are_told_from_ids_and_wrong_ones_are_refused() {
         (&["similar", "2001.00003", "--keyword", "!!"], "is no keyword"),
         (&["similar", "--text", " "], "the text is empty"),
         (&["similar", "--like-file", "absent.txt"], "absent.txt"),
-        (&["recommend"], "likes no paper yet"),
+        (&["recommend"], "likes no paper with an abstract yet"),
         (&["search", "-n", "3", "!!", "--keyword", "--semantic"], "cannot be used with"),
     ] {
         let ran = kin.run(args);
@@ -94,6 +97,17 @@ fn texts_and_files_are_seeds() {
         (piped.code, serde_json::from_str::<Value>(&piped.out).unwrap()),
         (0, kin.json(&["similar", "--text", "quantum graph protein", "--json"]).as_array().unwrap().iter().cloned().collect::<Vec<_>>().into())
     );
+    // A text is named after its file, whether it can be read twice or not.
+    let named = kin.json(&["similar", "--like-file", text.to_str().unwrap(), "--json", "-n", "1"]);
+    assert_eq!(named[0]["query"], "abstract.txt");
+    let piped = kin.run_with_input(&["similar", "--like-file", "-", "--json"], &std::fs::read(&text).unwrap());
+    assert_eq!(ids(&serde_json::from_str(&piped.out).unwrap()), ids(&ask(&["--like-file", text.to_str().unwrap()]))[..10]);
+    for empty in ["", " \n"] {
+        let path = kin.write("empty.txt", empty);
+        assert_ne!(kin.run(&["similar", "--like-file", path.to_str().unwrap()]).code, 0, "{empty:?}");
+    }
+    let twice = kin.json(&["similar", "2001.00003", "--like-file", known.to_str().unwrap(), "--json"]);
+    assert_eq!(ids(&twice), ids(&ask(&["2001.00003"]))[..10]);
     let binary = kin.write("x.bin", b"\x89PNG\r\n\x1a\n\0\0\0\xff\xfe");
     assert_ne!(kin.run(&["similar", "--like-file", binary.to_str().unwrap()]).code, 0);
 }
@@ -135,7 +149,7 @@ fn a_profile_is_kept_recommends_and_travels() {
     let bad = kin
         .write("bad.jsonl", "{\"id\": \"2001.00004\", \"rating\": 1}\n{\"id\": \"9\", \"rating\": 1}\nx\n{\"id\": \"2001.00005\", \"rating\": 0}\n");
     let ran = kin.run(&["likes", "--import", bad.to_str().unwrap(), "--profile", "bad"]);
-    assert!(ran.code == 7 && ran.err.contains("1 ratings taken, 3 failed") && ran.err.contains("bad.jsonl:2"), "{ran:?}");
+    assert!(ran.code == 7 && ran.err.contains("1 rating taken, 3 failed") && ran.err.contains("bad.jsonl:2"), "{ran:?}");
     let empty = kin.run(&["likes", "--profile", "nobody"]);
     assert!(empty.code == 0 && empty.err.contains("bad, default, other"), "{empty:?}");
 }
@@ -151,7 +165,9 @@ fn ratings_and_marks_follow_a_paper_that_turns_out_to_be_another() {
     let path = kin.write("b.jsonl", record("W1", ", \"ids\": [\"W1\", \"W2\"]"));
     assert_eq!(kin.run(&["add", path.to_str().unwrap()]).code, 0);
     let likes = kin.json(&["likes", "--json"]);
-    assert_eq!(likes.as_array().unwrap().len(), 1, "{likes}");
+    assert_eq!((likes.as_array().unwrap().len(), &likes[0]["id"]), (1, &"W1".into()), "{likes}");
+    let seen = kin.json(&["search", "text", "--json"]);
+    assert!(ids(&seen) == ["W1"] && reason(&seen[0], "seen").is_some(), "{seen}");
     assert_eq!(kin.run(&["verify"]).code, 0);
 }
 
@@ -234,6 +250,8 @@ fn queries_have_prefixes_and_words_or_meaning_alone() {
     for (query, expected) in [
         ("attention", "1 2 3"),
         ("attention -survey", "1 3"),
+        ("x -cat:cs", "2"),
+        ("x -au:schrodinger AU:li", "1"),
         ("attention \"long documents\"", "1"),
         ("ti:attention x", "1 2"),
         ("abs:people x", "2"),
@@ -296,9 +314,45 @@ fn settings_are_measured_on_a_persons_own_data() {
     let qrels = kin.write("qrels.txt", qrels);
     assert_eq!(kin.json(&["eval", "--citations", qrels.to_str().unwrap(), "--blend", "0", "--json"]), found);
     let of_profiles = kin.json(&["eval", "--citations", file, "--profiles", "--json"]);
-    assert!(of_profiles["all"]["recall_at_100"] == 1.0, "{of_profiles}");
+    assert_eq!((&of_profiles["all"]["queries"], &of_profiles["all"]["recall_at_100"]), (&3.into(), &1.0.into()));
+    // One citation is no profile, and a paper without a vector is no question.
+    let one = kin.write("one.txt", "2001.00003 0 2001.00004 1\nabsent 0 2001.00004 1\n");
+    assert_eq!(kin.json(&["eval", "--citations", one.to_str().unwrap(), "--profiles", "--json"])["all"]["queries"], 0);
     let table = kin.run(&["eval", "--citations", file, "--blend", "0"]);
     assert!(table.out.lines().nth(1).unwrap().contains("100.00") && table.err.contains("1 of the lines name papers"), "{table:?}");
     let wrong = kin.write("wrong.tsv", "a\n");
     assert_eq!(kin.run(&["eval", "--citations", wrong.to_str().unwrap()]).code, 1);
+}
+
+#[test]
+fn more_papers_do_not_change_the_order_of_the_first() {
+    let kin = library(450);
+    let ask = |n: &str| ids(&kin.json(&["similar", "2001.00003", "-n", n, "--json"]));
+    let all = ask("1000");
+    assert_eq!(all.len(), 449);
+    for n in [1, 10, 150, 250, 448] {
+        assert_eq!(ask(&n.to_string()), all[..n], "-n {n}");
+    }
+    let answer = kin.json(&["similar", "2001.00003", "2001.00010", "-n", "1000", "--json"]);
+    let scores: Vec<f64> = answer.as_array().unwrap().iter().map(|hit| hit["score"].as_f64().unwrap()).collect();
+    assert!(scores.len() == 448 && scores.windows(2).all(|pair| pair[0] >= pair[1]));
+    for n in ["0", "18446744073709551615"] {
+        assert_eq!(kin.run(&["search", "graph", "--keyword", "-n", n, "-q"]).code, 0, "-n {n}");
+    }
+}
+
+#[test]
+fn a_library_of_titles_alone_is_searched_by_words() {
+    let kin = Kin::new();
+    let path = kin.write("a.jsonl", "{\"id\": \"W1\", \"title\": \"GPT\"}\n{\"id\": \"W2\", \"title\": \"GPT 4 report\"}\n");
+    assert_eq!(kin.run(&["add", path.to_str().unwrap()]).code, 0);
+    let found = kin.run(&["search", "report", "--keyword", "--json"]);
+    assert_eq!((found.code, found.err.as_str()), (0, ""), "nothing is damaged");
+    let found: Value = serde_json::from_str(&found.out).unwrap();
+    assert_eq!((ids(&found), &found[0]["cosine"], reason(&found[0], "nearest")), (vec!["W2".to_owned()], &Value::Null, None));
+    assert_eq!(ids(&kin.json(&["search", "report", "--json"])), ["W2"]);
+    // A weight is a weight, though a title has the same words.
+    let ran = kin.run(&["like", "GPT:4"]);
+    assert!(ran.code == 0 && kin.json(&["likes", "--json"])[0]["id"] == "W1", "{ran:?}");
+    assert_eq!((kin.run(&["recommend"]).code, kin.run(&["verify"]).code), (2, 0));
 }

@@ -112,6 +112,26 @@ pub(crate) fn papers(count: usize) -> String {
         .collect()
 }
 
+/// What made vectors of no meaning, with so many numbers.
+pub(crate) fn space(dim: usize) -> paperkin::vector::Space {
+    let text = || "x".to_owned();
+    paperkin::vector::Space {
+        model: text(),
+        revision: None,
+        weights_sha256: text(),
+        tokenizer_sha256: text(),
+        config_sha256: text(),
+        pooling: text(),
+        prompt: String::new(),
+        max_tokens: 8,
+        text_template: text(),
+        dim,
+        precision: text(),
+        device: text(),
+        path: text(),
+    }
+}
+
 /// The cosine of two vectors.
 pub(crate) fn cosine(a: &[f32], b: &[f32]) -> f64 {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum::<f64>();

@@ -163,7 +163,7 @@ pub(crate) struct Keywords {
 #[derive(ClapArgs)]
 #[command(next_help_heading = "Their order")]
 pub(crate) struct Order {
-    /// How much words count beside meaning, from 0 to 1 [default: 0.6]
+    /// How much words count beside meaning, from 0 to 1 [default: 0.65; of search, 0.5]
     #[arg(long, value_name = "SHARE")]
     pub blend: Option<f32>,
     /// Papers unlike each other, from 0, off, to 1 [without a value: 0.3]
@@ -193,11 +193,16 @@ pub(crate) struct Seen {
     pub profile: Profile,
 }
 
+/// A variable that is set to nothing is not set.
+fn profile_name(typed: &str) -> Result<String, std::convert::Infallible> {
+    Ok(if typed.trim().is_empty() { paperkin::library::PROFILE.to_owned() } else { typed.to_owned() })
+}
+
 /// Whose likes.
 #[derive(ClapArgs)]
 pub(crate) struct Profile {
     /// Whose likes, and what was seen by whom; any name makes a profile
-    #[arg(long, value_name = "NAME", env = "PAPERKIN_PROFILE", hide_env_values = true, default_value = "default", hide_default_value = true)]
+    #[arg(long, value_name = "NAME", env = "PAPERKIN_PROFILE", hide_env_values = true, default_value = "default", hide_default_value = true, value_parser = profile_name)]
     pub profile: String,
 }
 
@@ -245,7 +250,7 @@ pub(crate) struct Similar {
 
 #[derive(ClapArgs)]
 pub(crate) struct Search {
-    /// What the papers shall be about; ti: abs: au: cat: id: -word and "a phrase" narrow the answer
+    /// What the papers shall be about, quoted for the shell; in it, ti: abs: au: cat: id: -word and "a phrase" narrow the answer
     #[arg(required = true, value_name = "TEXT")]
     pub text: Vec<String>,
     /// By words alone, as --blend 1
@@ -342,7 +347,7 @@ pub(crate) struct Ls {
     pub date: Option<String>,
     /// Groups of papers that nearly repeat each other: with a cosine of at least 0.95, or the one given; -n counts groups
     #[arg(long, value_name = "COSINE", num_args = 0..=1, require_equals = true, default_missing_value = "0.95",
-        conflicts_with_all = ["date", "since", "until"])]
+        conflicts_with_all = ["date", "since", "until", "categories", "authors", "exclude", "sources", "min_upvotes", "keywords"])]
     pub duplicates: Option<f32>,
     #[command(flatten)]
     pub narrow: Narrow,

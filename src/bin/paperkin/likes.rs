@@ -52,7 +52,7 @@ pub(crate) fn unlike(args: &Unlike, settings: &Settings) -> Result<ExitClass> {
 fn tell(library: &Library, profile: &str, settings: &Settings) -> Result<()> {
     let ratings = library.ratings(profile)?;
     let liked = ratings.iter().filter(|rating| rating.rating > 0.0).count();
-    output::say(settings, &format!("{profile} likes {liked} papers and dislikes {}", ratings.len() - liked));
+    output::say(settings, &format!("{profile} likes {} and dislikes {}", render::plural(liked as u64, "paper"), ratings.len() - liked));
     Ok(())
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn likes(args: &Likes, settings: &Settings) -> Result<ExitClass> {
             output::print(&text)?;
         } else {
             std::fs::write(path, text).map_err(|e| Error::io("cannot write", path, e))?;
-            output::say(settings, &format!("{} ratings written", lines.len()));
+            output::say(settings, &format!("{} written", render::plural(lines.len() as u64, "rating")));
         }
     } else if args.form.json {
         let lines = lines.iter().map(json).collect::<Result<Vec<_>>>()?;
@@ -119,7 +119,7 @@ fn import(path: &Path, profile: &str, settings: &Settings) -> Result<ExitClass> 
         }
     }
     library.rate(profile, &ratings)?;
-    output::say(settings, &format!("{} ratings taken, {failed} failed", ratings.len()));
+    output::say(settings, &format!("{} taken, {failed} failed", render::plural(ratings.len() as u64, "rating")));
     tell(&library, profile, settings)?;
     Ok(match (failed, ratings.len()) {
         (0, _) => ExitClass::Done,

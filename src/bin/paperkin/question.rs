@@ -4,8 +4,9 @@ use std::io::Read;
 use std::path::Path;
 
 use paperkin::library::{Filter, Keyword, Library, PaperRow, Place, Unseen};
-use paperkin::paper::Paper;
-use paperkin::recommend::{Desk, Hit, Options, Recent, Seed};
+use paperkin::paper::{Paper, PaperId};
+use paperkin::recommend::{Desk, Options, Recent, Seed};
+use paperkin::render::{self, Answer, Format};
 use paperkin::source::{self, Item};
 use paperkin::{Error, Result};
 
@@ -13,11 +14,18 @@ use crate::args::{Narrow, Order, Seen};
 use crate::output;
 use crate::settings::{Settings, day, now, today};
 
+/// Papers of one file that are seeds.
+const MOST_SEEDS: usize = 1000;
 /// A text that is read from a file or standard input may have this many bytes.
 const LONGEST_TEXT: u64 = 1 << 20;
 
 pub(crate) fn filter(narrow: &Narrow, keywords: &[String]) -> Result<Filter> {
     let keyword = |text: &String| Keyword { text: text.clone(), place: Place::Anywhere };
+    for (name, values) in [("category", &narrow.categories), ("author", &narrow.authors), ("source", &narrow.sources)] {
+        if values.iter().any(|value| value.trim().is_empty()) {
+            return Err(Error::usage(format!("--{name} is empty")));
+        }
+    }
     Ok(Filter {
         since: day(narrow.since.as_deref())?,
         until: day(narrow.until.as_deref())?,
@@ -72,20 +80,23 @@ fn unseen(when: &str, profile: &str) -> Result<Unseen> {
     Ok(Unseen { profile: profile.to_owned(), since })
 }
 
-/// `ID` or `ID:WEIGHT`. An id may have a colon itself, and then is taken whole if the library knows it.
+/// `ID` or `ID:WEIGHT`. An id or a whole title may have a colon and a number at its end, and then is taken as it is; a part of a
+/// title may not.
 pub(crate) fn weighted(library: &Library, asked: &str) -> Result<(PaperRow, f32)> {
-    let unknown = match library.find(asked) {
-        Ok(row) => return Ok((row, 1.0)),
-        Err(error @ Error::UnknownPaper { .. }) => error,
-        Err(error) => return Err(error),
+    if let Some(row) = library.by_id(asked)?.map_or_else(|| library.by_title(asked), |row| Ok(Some(row)))? {
+        return Ok((row, 1.0));
+    }
+    let Some((id, weight)) = asked.rsplit_once(':').and_then(|(id, weight)| Some((id, weight.trim().parse::<f32>().ok()?))) else {
+        return Ok((library.find(asked)?, 1.0));
     };
-    match asked.rsplit_once(':').and_then(|(id, weight)| Some((id, weight.trim().parse::<f32>().ok()?))) {
-        Some((id, weight)) if weight > 0.0 && weight.is_finite() => Ok((library.find(id)?, weight)),
-        Some((id, weight)) if library.find(id).is_ok() => Err(Error::Usage {
+    match library.find(id) {
+        Ok(row) if weight > 0.0 && weight.is_finite() => Ok((row, weight)),
+        Ok(_) => Err(Error::Usage {
             message: format!("a weight of {weight}; expected a number above 0"),
             hint: Some("dislikes have weights above 0 too".to_owned()),
         }),
-        _ => Err(unknown),
+        // Perhaps the number is a part of the title.
+        Err(unknown) => library.find(asked).map(|row| (row, 1.0)).map_err(|_| unknown),
     }
 }
 
@@ -100,10 +111,11 @@ pub(crate) fn text(text: &str) -> Result<String> {
     if text.trim().is_empty() { Err(Error::usage("nothing to look for: the text is empty")) } else { Ok(text) }
 }
 
-/// The text of a file that is read whole, or of standard input.
+/// The text of a file that is read whole, or of standard input, without the mark that some programs put before it.
 pub(crate) fn read_file(path: &Path) -> Result<String> {
     let read = if path == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
-    read.map_err(|e| Error::io("cannot read", path, e))
+    let text = read.map_err(|e| Error::io("cannot read", path, e))?;
+    Ok(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned))
 }
 
 fn read_text(input: impl Read, origin: &str) -> Result<String> {
@@ -115,21 +127,39 @@ fn read_text(input: impl Read, origin: &str) -> Result<String> {
     String::from_utf8(bytes).map_err(|_| Error::usage(format!("{origin} is neither papers nor text")))
 }
 
-/// The papers of a file that `source` reads, else its text as one paper without a title.
+/// The papers of a file that `source` reads, else its text as one paper that is named after the file.
 pub(crate) fn papers(path: &Path, settings: &Settings) -> Result<Vec<Paper>> {
     let origin = path.display().to_string();
-    let open = || std::fs::File::open(path).map_err(|e| Error::io("cannot open", path, e));
+    let mut input: Box<dyn Read> = match path {
+        path if path == Path::new("-") => Box::new(std::io::stdin()),
+        path => Box::new(std::fs::File::open(path).map_err(|e| Error::io("cannot open", path, e))?),
+    };
+    // A pipe can be read but once: its beginning is kept for who reads it as text.
+    let mut head = Vec::new();
+    input.by_ref().take(LONGEST_TEXT + 1).read_to_end(&mut head).map_err(|e| Error::io("cannot read", path, e))?;
     let options = source::Options { today: Some(today()), ..source::Options::default() };
-    let reader = match source::open(&origin, std::io::BufReader::new(open()?), &options) {
+    let whole = std::io::Cursor::new(head.clone()).chain(std::io::BufReader::new(input));
+    let reader = match source::open(&origin, whole, &options) {
         Err(Error::UnknownFormat { .. }) => {
-            let text = source::clean(&read_text(open()?, &origin)?);
-            return Ok(vec![Paper { abstract_text: text, ..Paper::default() }]);
+            let text = source::clean(&read_text(head.as_slice(), &origin)?);
+            if text.is_empty() {
+                return Err(Error::usage(format!("{origin} is empty")));
+            }
+            let name = path.file_name().map_or(origin, |name| name.to_string_lossy().into_owned());
+            return Ok(vec![Paper { ids: vec![PaperId::Given(name)], abstract_text: text, ..Paper::default() }]);
         }
         reader => reader?,
     };
     let mut papers = Vec::new();
     for item in reader {
         match item? {
+            Item::Paper(_) if papers.len() == MOST_SEEDS => {
+                let message = format!("{origin} has more than {MOST_SEEDS} papers, which is too many for one question");
+                return Err(Error::Usage {
+                    message,
+                    hint: Some("`paperkin add` keeps them, and `paperkin like` makes a profile of some".to_owned()),
+                });
+            }
             Item::Paper(paper) => papers.push(*paper),
             Item::Failed(failure) => output::complain(&format!("failed: {}: {}", failure.place, failure.reason)),
             Item::Note(note) => output::say(settings, &format!("note: {note}")),
@@ -138,11 +168,17 @@ pub(crate) fn papers(path: &Path, settings: &Settings) -> Result<Vec<Paper>> {
     if papers.is_empty() { Err(Error::NoPapers { origin, files: 1 }) } else { Ok(papers) }
 }
 
-/// Notes that an answer was seen, if that was asked for.
-pub(crate) fn mark_seen<'h>(seen: &Seen, hits: impl Iterator<Item = &'h Hit>, settings: &Settings) -> Result<()> {
-    if !seen.mark_seen {
-        return Ok(());
+/// Shows an answer, and notes that it was seen if that was asked for. `heading` stands above a table.
+pub(crate) fn show(desk: &Desk<'_>, answer: Answer, heading: &str, (format, seen): (Format, &Seen), settings: &Settings) -> Result<()> {
+    output::mend_index(desk.damage(), settings);
+    if matches!(format, Format::Table) && !heading.is_empty() {
+        output::say(settings, heading);
     }
-    let rows: Vec<PaperRow> = hits.map(|hit| hit.row).collect();
-    settings.library_to_write()?.mark_seen(&seen.profile.profile, &rows, &now())
+    let answer = [answer];
+    output::print(&render::answers(&answer, format, output::width())?)?;
+    if seen.mark_seen {
+        let rows: Vec<PaperRow> = answer[0].hits.iter().map(|hit| hit.row).collect();
+        settings.library_to_write()?.mark_seen(&seen.profile.profile, &rows, &now())?;
+    }
+    Ok(())
 }

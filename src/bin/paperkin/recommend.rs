@@ -4,7 +4,7 @@ use std::path::Path;
 
 use paperkin::library::{Library, PaperRow, Rating};
 use paperkin::recommend::{Desk, Query, Seed};
-use paperkin::render::{self, Answer, Format};
+use paperkin::render::Answer;
 use paperkin::{Error, ExitClass, Result};
 use serde::Deserialize;
 
@@ -16,10 +16,8 @@ use crate::{output, question};
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Body {
-    #[serde(default)]
-    positive_paper_ids: Vec<String>,
-    #[serde(default)]
-    negative_paper_ids: Vec<String>,
+    positive_paper_ids: Option<Vec<String>>,
+    negative_paper_ids: Option<Vec<String>>,
 }
 
 pub(crate) fn run(args: &Recommend, settings: &Settings) -> Result<ExitClass> {
@@ -27,49 +25,41 @@ pub(crate) fn run(args: &Recommend, settings: &Settings) -> Result<ExitClass> {
     let options = question::options(&args.narrow, &args.keywords.keywords, (&args.order, &args.strategy), &args.seen, settings)?;
     let library = settings.library()?;
     let profile = &args.seen.profile.profile;
-    let (ratings, mut class) = match &args.from_json {
+    let (ratings, class) = match &args.from_json {
         Some(path) => of_body(path, &library)?,
         None => (library.ratings(profile)?, ExitClass::Done),
     };
-    if !ratings.iter().any(|rating| rating.rating > 0.0) {
+    let desk = Desk::new(&library)?;
+    let query = query(&desk, &ratings)?;
+    if query.likes.is_empty() {
         return Err(likes_nothing(args));
     }
-    let desk = Desk::new(&library)?;
-    let query = query(&desk, &ratings, &mut class)?;
     let hits = desk.answer(&query, &options)?;
-    output::mend_index(desk.damage(), settings);
-    if matches!(format, Format::Table) {
-        output::say(settings, &format!("for {profile}: {}", crate::similar::heading(&query)));
-    }
-    let answer = [Answer { query: profile.clone(), hits }];
-    output::print(&render::answers(&answer, format, output::width())?)?;
-    drop(desk);
-    question::mark_seen(&args.seen, answer[0].hits.iter(), settings)?;
+    let name = args.from_json.as_ref().map_or_else(|| profile.clone(), |path| path.display().to_string());
+    let heading = format!("for {name}: {}", crate::similar::heading(&query));
+    question::show(&desk, Answer { query: name, hits }, &heading, (format, &args.seen), settings)?;
     Ok(class)
 }
 
 fn likes_nothing(args: &Recommend) -> Error {
     match &args.from_json {
-        Some(path) => Error::usage(format!("{} names no positive paper that the library has", path.display())),
+        Some(path) => Error::usage(format!("{} names no positive paper that the library has with a vector", path.display())),
         None => Error::Usage {
-            message: format!("{} likes no paper yet", args.seen.profile.profile),
+            message: format!("{} likes no paper with an abstract yet", args.seen.profile.profile),
             hint: Some("`paperkin like ID` says what you like; `paperkin similar ID` asks without a profile".to_owned()),
         },
     }
 }
 
 /// What is rated is known, and so never recommended; papers without a vector say nothing.
-fn query(desk: &Desk<'_>, ratings: &[Rating], class: &mut ExitClass) -> Result<Query> {
+fn query(desk: &Desk<'_>, ratings: &[Rating]) -> Result<Query> {
     let mut query = Query { without: ratings.iter().map(|rating| rating.paper).collect(), ..Query::default() };
     for &Rating { paper, rating, .. } in ratings {
         let seed: Result<Seed> = desk.seed(paper, rating.abs());
         match seed {
             Ok(seed) if rating > 0.0 => query.likes.push(seed),
             Ok(seed) => query.dislikes.push(seed),
-            Err(error @ Error::Usage { .. }) => {
-                output::complain(&format!("failed: {error}"));
-                *class = ExitClass::Partial;
-            }
+            Err(error @ Error::Usage { .. }) => output::complain(&format!("note: {error}: it says nothing here")),
             Err(error) => return Err(error),
         }
     }
@@ -88,7 +78,7 @@ fn of_body(path: &Path, library: &Library) -> Result<(Vec<Rating>, ExitClass)> {
     })?;
     let (mut ratings, mut class) = (Vec::new(), ExitClass::Done);
     for (ids, rating) in [(body.positive_paper_ids, 1.0), (body.negative_paper_ids, -1.0)] {
-        for id in ids {
+        for id in ids.unwrap_or_default() {
             match find(library, &id)? {
                 Some(paper) => ratings.push(Rating { paper, rating, rated: String::new() }),
                 None => {
@@ -101,10 +91,11 @@ fn of_body(path: &Path, library: &Library) -> Result<(Vec<Rating>, ExitClass)> {
     Ok((ratings, class))
 }
 
-/// `arXiv:…` and `DOI:…` are read everywhere; of other ids the library knows the number behind the prefix, if any.
+/// `arXiv:…` and `DOI:…` are read everywhere; of Semantic Scholar's own numbers a library may know what is behind the prefix.
 fn find(library: &Library, id: &str) -> Result<Option<PaperRow>> {
+    const OWN: [&str; 2] = ["corpusid", "s2"];
     match (library.by_id(id)?, id.split_once(':')) {
-        (None, Some((_, number))) => library.by_id(number),
+        (None, Some((prefix, number))) if OWN.contains(&prefix.to_ascii_lowercase().as_str()) => library.by_id(number),
         (found, _) => Ok(found),
     }
 }

@@ -1,5 +1,6 @@
 //! `paperkin similar` and `paperkin search`.
 
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -16,8 +17,6 @@ use crate::{output, question};
 
 /// Answers are written in groups of so many questions, so that memory stays bounded.
 const GROUP: usize = 256;
-/// Papers of one file that are seeds.
-const MOST_SEEDS: usize = 1000;
 
 pub(crate) fn similar(args: &Similar, settings: &Settings) -> Result<ExitClass> {
     let format = output::format(&args.form, settings)?;
@@ -30,17 +29,13 @@ pub(crate) fn similar(args: &Similar, settings: &Settings) -> Result<ExitClass> 
     let desk = Desk::new(&library)?;
     let mut likes = question::seeds(&library, &desk, &args.papers)?;
     likes.extend(others(args, &desk, embedder, settings)?);
+    // The same paper by its id and in a file is one seed.
+    let mut names = HashSet::new();
+    likes.retain(|seed| names.insert(seed.name.clone()));
     let query = Query { dislikes: question::seeds(&library, &desk, &args.dislikes)?, likes, ..Query::default() };
     let hits = desk.answer(&query, &options)?;
-    output::mend_index(desk.damage(), settings);
-    if matches!(format, Format::Table) {
-        output::say(settings, &heading(&query));
-    }
-    let asked = if args.papers.is_empty() { query.likes.iter().map(|seed| seed.name.clone()).collect::<Vec<_>>() } else { args.papers.clone() };
-    let answer = [Answer { query: asked.join(", "), hits }];
-    output::print(&render::answers(&answer, format, output::width())?)?;
-    drop(desk);
-    question::mark_seen(&args.seen, answer[0].hits.iter(), settings)?;
+    let asked = if args.papers.is_empty() { query.likes.iter().map(|seed| seed.name.clone()).collect() } else { args.papers.clone() };
+    question::show(&desk, Answer { query: asked.join(", "), hits }, &heading(&query), (format, &args.seen), settings)?;
     Ok(class)
 }
 
@@ -55,12 +50,7 @@ fn others(args: &Similar, desk: &Desk<'_>, embedder: Option<LazyEmbedder>, setti
         seeds.push(desk.text(&question::text(text)?, embedder.get()?, 1.0)?);
     }
     for path in &args.like_file {
-        let papers = question::papers(path, settings)?;
-        if papers.len() > MOST_SEEDS {
-            let message = format!("{} has {} papers; at most {MOST_SEEDS} can be one question", path.display(), papers.len());
-            return Err(Error::Usage { message, hint: Some("`paperkin add` keeps them, and `paperkin like` makes a profile of some".to_owned()) });
-        }
-        seeds.extend(desk.seeds(&papers, embedder.get()?, 1.0)?);
+        seeds.extend(desk.seeds(&question::papers(path, settings)?, embedder.get()?, 1.0)?);
     }
     Ok(seeds)
 }
@@ -73,7 +63,7 @@ pub(crate) fn search(args: &Search, settings: &Settings) -> Result<ExitClass> {
     } else if args.semantic {
         0.0
     } else {
-        options.blend
+        args.order.blend.unwrap_or(Options::of_question().blend)
     };
     let asked = args.text.join(" ");
     let Typed { text, filter } = recommend::parse(&asked);
@@ -91,16 +81,7 @@ pub(crate) fn search(args: &Search, settings: &Settings) -> Result<ExitClass> {
         library.require_space(embedder.space())?;
         desk.search(&text, embedder.get()?, &options)?
     };
-    output::mend_index(desk.damage(), settings);
-    let answer = [Answer { query: asked, hits }];
-    let listed = match (format, text.trim()) {
-        // Where nothing is asked, there is no score to show.
-        (Format::Table, "") => render::papers(&answer[0].hits.iter().map(|hit| hit.paper.clone()).collect::<Vec<_>>(), format, output::width())?,
-        _ => render::answers(&answer, format, output::width())?,
-    };
-    output::print(&listed)?;
-    drop(desk);
-    question::mark_seen(&args.seen, answer[0].hits.iter(), settings)?;
+    question::show(&desk, Answer { query: asked, hits }, "", (format, &args.seen), settings)?;
     Ok(class)
 }
 
@@ -115,6 +96,8 @@ fn both(flags: Filter, typed: Filter) -> Filter {
         authors: join(flags.authors, typed.authors),
         keywords: typed.keywords,
         exclude: [flags.exclude, typed.exclude].concat(),
+        exclude_categories: typed.exclude_categories,
+        exclude_authors: typed.exclude_authors,
         ids: typed.ids,
         ..flags
     }
