@@ -12,6 +12,7 @@
 //! | [`paper`] | `Paper`, `PaperId`, dates, the normal form of a title, what is embedded | – |
 //! | [`vector`] | `Vectors` (row-major matrix), `RowId`, `Space` (what made a vector) | – |
 //! | [`phrase`] | words, stems, stop words, shared phrases | – |
+//! | [`likeness`] | how alike two papers are, in meaning and in words | vector, phrase |
 //! | [`error`] | one `Error`, with a hint and an exit class | – |
 //! | [`kernel`] | the processor's instructions: products, attention, mapped bytes, all `unsafe` | error |
 //! | [`source`] | bytes → papers: detection, one file per format, text cleaning | paper, error |
@@ -20,8 +21,9 @@
 //! | [`index`] | vectors → nearest rows: codes, the exact scan, the graph, its file | vector, kernel, error |
 //! | [`library`] | the store; the only room that names its files | paper, vector, index, error |
 //! | [`ingest`] | source → embedder → library; progress by callback | paper, vector, source, embed, library, error |
-//! | [`recommend`] | queries, their answers and the reasons for them | paper, vector, phrase, embed, index, library, error |
-//! | [`render`] | values in, text out: table, JSON, CSV, Markdown, BibTeX, HTML | paper, vector, error, library, ingest, recommend |
+//! | [`recommend`] | queries, their answers and the reasons for them | paper, vector, phrase, likeness, embed, index, library, error |
+//! | [`topics`] | papers to named topics | paper, vector, phrase, likeness, index, library, error |
+//! | [`render`] | values in, text out: table, JSON, CSV, Markdown, BibTeX, HTML | paper, vector, error, library, ingest, recommend, topics |
 //!
 //! `tests/it/house.rs` holds the same table and fails on any other arrow.
 //!
@@ -37,6 +39,7 @@ pub mod ingest;
 #[allow(unsafe_code)]
 pub mod kernel;
 pub mod library;
+pub mod likeness;
 pub mod paper;
 pub mod phrase;
 pub mod recommend;
@@ -44,6 +47,7 @@ pub mod recommend;
 pub mod remote;
 pub mod render;
 pub mod source;
+pub mod topics;
 pub mod vector;
 
 pub use error::{Error, ExitClass, Result};

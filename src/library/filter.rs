@@ -180,6 +180,20 @@ impl Library {
         Ok(Some(rows))
     }
 
+    /// The papers that a filter lets through, in the order in which they came, as many as it has a limit for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Library::matching`].
+    pub fn rows_of(&self, filter: &Filter) -> Result<Vec<PaperRow>> {
+        let mut rows = match self.matching(filter)? {
+            Some(rows) => rows,
+            None => self.rows("SELECT row FROM papers ORDER BY row", [])?,
+        };
+        rows.truncate(filter.limit.unwrap_or(usize::MAX));
+        Ok(rows)
+    }
+
     /// The papers that a filter lets through, the newest first, as many as it has a limit for.
     ///
     /// # Errors

@@ -13,7 +13,6 @@
 //! | `query` | what is asked, and the options |
 //! | `syntax` | a typed query: words and prefixes |
 //! | `rank` | from the pool to the order |
-//! | `likeness` | how alike two papers are, in meaning and in words |
 //! | `strategy` | likeness to several seeds as one number |
 //! | `linear` | what several likes have in common |
 //! | `smooth` | what neighbours in the pool add |
@@ -25,7 +24,6 @@
 mod duplicates;
 mod eval;
 mod extras;
-mod likeness;
 mod linear;
 mod query;
 mod rank;

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::index::Search;
 use crate::library::{Brief, Filter, PROFILE, PaperRow};
+use crate::likeness::BLEND;
 use crate::paper::Date;
 
 use super::strategy::Strategy;
@@ -35,8 +36,6 @@ pub struct Seed {
     pub(super) is_question: bool,
 }
 
-/// The blend that ranked best; from 0.5 to 0.7 it makes little difference.
-const BLEND: f32 = 0.65;
 /// Of titles as questions, blends from 0.5 to 0.65 found the same; a sentence has words that mean nothing.
 const BLEND_OF_QUESTIONS: f32 = 0.5;
 

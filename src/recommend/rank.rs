@@ -3,12 +3,13 @@
 use rayon::prelude::*;
 
 use super::extras;
-use super::likeness::{Compared, Counted, Features, Rarities};
 use super::linear::Direction;
 use super::query::{Options, Query};
+use super::reasons::counted;
 use super::smooth::smoothed;
 use super::strategy::Judge;
 use crate::library::{Brief, PaperRow};
+use crate::likeness::{Compared, Counted, Features, Rarities};
 
 /// A paper that may be in the answer.
 pub(super) struct Candidate {
@@ -104,9 +105,9 @@ fn features(query: &Query, options: &Options, pool: &[Candidate], briefs: &[Brie
     let mut all: Vec<Features> = match options.blend > 0.0 {
         true => {
             let texts: Vec<&Brief> = seeds().map(|seed| &seed.text).chain(briefs).collect();
-            let counted: Vec<Counted> = texts.into_par_iter().map(Counted::new).collect();
-            let rarities = Rarities::of(&counted, seeds().count());
-            vectors().zip(&counted).map(|(vector, counted)| rarities.features(vector, counted)).collect()
+            let words: Vec<Counted> = texts.into_par_iter().map(counted).collect();
+            let rarities = Rarities::of(&words, seeds().count());
+            vectors().zip(&words).map(|(vector, words)| rarities.features(vector, words)).collect()
         }
         false => vectors().map(Features::of_vector).collect(),
     };

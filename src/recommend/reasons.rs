@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::likeness::Counted;
 use super::query::Seed;
 use crate::error::Result;
 use crate::library::{Brief, Library};
+use crate::likeness::Counted;
 use crate::phrase::{self, Phrase, Term, TermMap};
 
 /// Why a paper is in an answer.
@@ -75,7 +75,7 @@ impl Commonness {
         let rows = library.sample(SAMPLE)?;
         let mut of_words = TermMap::default();
         for &row in &rows {
-            Counted::new(&library.brief(row)?).terms().for_each(|term| *of_words.entry(term).or_default() += 1.0);
+            counted(&library.brief(row)?).terms().for_each(|term| *of_words.entry(term).or_default() += 1.0);
         }
         Ok(Self { papers: rows.len() as f32, of_words })
     }
@@ -107,6 +107,11 @@ impl Commonness {
         };
         phrase::shared(of_seed, &phrases(of_paper), PHRASES, telling)
     }
+}
+
+/// The words of a title and an abstract.
+pub(super) fn counted(text: &Brief) -> Counted {
+    Counted::new(&text.title, &text.abstract_text)
 }
 
 /// The phrases of a title and an abstract.

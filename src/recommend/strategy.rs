@@ -19,10 +19,10 @@
 use std::str::FromStr;
 
 use super::OWN_NEAREST;
-use super::likeness::{Compared, Features};
 use super::linear::Direction;
 use super::query::{Options, Query, Seed};
 use crate::error::{Error, Result};
+use crate::likeness::{Compared, Features};
 use crate::vector::normalise;
 
 /// How several seeds count together.

@@ -7,6 +7,7 @@ mod html;
 mod record;
 mod report;
 mod table;
+mod topics;
 
 use std::str::FromStr;
 
@@ -19,6 +20,7 @@ use crate::recommend::{Hit, Reason};
 pub use record::to_json;
 pub use report::{evaluation_text, plural, recall_line, report_line, status_text};
 pub use table::{fit, one_line, rating_line};
+pub use topics::topics;
 
 /// The forms of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

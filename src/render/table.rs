@@ -135,7 +135,7 @@ pub(super) fn paper(paper: &Paper, sources: &[(String, String)], width: usize) -
 }
 
 /// `head` and as much of the title as fits.
-fn row(head: &str, title: &str, width: usize) -> String {
+pub(super) fn row(head: &str, title: &str, width: usize) -> String {
     let room = width.saturating_sub(head.width()).max(NARROWEST_TITLE);
     format!("{head}{}\n", fit(title, room))
 }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use crate::support::repository;
 
 /// The table of `src/lib.rs`: a room, and the rooms that it may use. `cargo test` fails on any other arrow.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("paper", &[]),
     ("vector", &[]),
     ("phrase", &[]),
+    ("likeness", &["vector", "phrase"]),
     ("error", &[]),
     ("kernel", &["error"]),
     ("source", &["paper", "error"]),
@@ -18,8 +19,9 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("index", &["vector", "kernel", "error"]),
     ("library", &["paper", "vector", "index", "error"]),
     ("ingest", &["paper", "vector", "source", "embed", "library", "error"]),
-    ("recommend", &["paper", "vector", "phrase", "embed", "index", "library", "error"]),
-    ("render", &["paper", "vector", "error", "library", "ingest", "recommend"]),
+    ("recommend", &["paper", "vector", "phrase", "likeness", "embed", "index", "library", "error"]),
+    ("topics", &["paper", "vector", "phrase", "likeness", "index", "library", "error"]),
+    ("render", &["paper", "vector", "error", "library", "ingest", "recommend", "topics"]),
 ];
 
 const LONGEST_FILE: usize = 600;

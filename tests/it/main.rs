@@ -15,3 +15,4 @@ mod shared;
 mod sources;
 mod store;
 mod support;
+mod topics;

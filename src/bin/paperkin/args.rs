@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Unlike(Unlike),
     /// The papers that you like and dislike
     Likes(Likes),
+    /// Sort papers into named topics
+    Cluster(Cluster),
     /// List papers
     Ls(Ls),
     /// Show all that is known of papers
@@ -124,7 +126,7 @@ pub(crate) struct Form {
 #[derive(ClapArgs)]
 #[command(next_help_heading = "Which papers")]
 pub(crate) struct Narrow {
-    /// At most so many papers [default: 10; of ls, all]
+    /// At most so many papers [default: 10; of ls, all; of cluster, 5 of each topic]
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<usize>,
     /// Published on this day or later
@@ -341,6 +343,33 @@ pub(crate) struct Eval {
 }
 
 #[derive(ClapArgs)]
+pub(crate) struct Cluster {
+    /// Those of the digest of this day
+    #[arg(long, value_name = "DAY")]
+    pub date: Option<String>,
+    /// The 500 papers nearest to this text
+    #[arg(long, value_name = "TEXT")]
+    pub query: Option<String>,
+    /// How fine topics are: coarse, medium or fine
+    #[arg(long, value_name = "HOW", default_value = "medium", hide_default_value = true, conflicts_with = "topics")]
+    pub granularity: String,
+    /// As many topics as this, or as near to it as the papers allow
+    #[arg(long, value_name = "N")]
+    pub topics: Option<usize>,
+    /// The largest share of papers that may be in no topic
+    #[arg(long, value_name = "SHARE", default_value = "10%")]
+    pub max_leftover: String,
+    #[command(flatten)]
+    pub narrow: Narrow,
+    #[command(flatten)]
+    pub keywords: Keywords,
+    #[command(flatten)]
+    pub from: From,
+    #[command(flatten)]
+    pub form: Form,
+}
+
+#[derive(ClapArgs)]
 pub(crate) struct Ls {
     /// Those of the digest of this day
     #[arg(long, value_name = "DAY")]
@@ -438,6 +467,7 @@ impl Args {
             Command::Recommend(args) => form(&args.form),
             Command::Likes(args) => args.form.json,
             Command::Eval(args) => args.form.json,
+            Command::Cluster(args) => form(&args.form),
             Command::Ls(args) => form(&args.form),
             Command::Show(args) => form(&args.form),
             Command::Verify(args) => args.form.json,

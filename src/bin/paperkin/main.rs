@@ -3,6 +3,7 @@
 
 mod add;
 mod args;
+mod cluster;
 mod eval;
 mod export;
 mod likes;
@@ -47,6 +48,7 @@ fn run(command: Command, settings: &Settings) -> Result<ExitClass> {
         Command::Dislike(args) => likes::rate(&args, -1.0, settings),
         Command::Unlike(args) => likes::unlike(&args, settings),
         Command::Likes(args) => likes::likes(&args, settings),
+        Command::Cluster(args) => cluster::run(&args, settings),
         Command::Ls(args) => lists::ls(&args, settings),
         Command::Show(args) => lists::show(&args, settings),
         Command::Rm(args) => lists::rm(&args, settings),

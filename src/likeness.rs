@@ -7,16 +7,17 @@
 //! ```
 //!
 //! Both cosines are inner products of vectors of length 1, and so is their blend: whatever can be done with a cosine, such as
-//! taking a mean, can be done with it. `N` and `df` count the papers of the pool. They are
-//! what is nearest in meaning, so that the words of their topic tell little and those that tell them apart tell much; on citations
-//! of papers that ranks better than counting in the whole library, and needs no second index. The first factor is
+//! taking a mean, can be done with it. `N` and `df` count the papers that are compared. Where they are what is nearest to
+//! something in meaning, the words of their topic tell little and those that tell them apart tell much; on citations of papers that
+//! ranks better than counting in the whole library. The first factor is
 //! the saturation of BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009, section 3) without its
 //! length, which the scaling does.
 
-use crate::library::Brief;
 use crate::phrase::{Term, TermMap, for_each_term};
 use crate::vector::dot;
 
+/// The blend that ranks citations best; from 0.5 to 0.7 it makes little difference.
+pub const BLEND: f32 = 0.65;
 /// How much a word of the title counts beside one of the abstract.
 const TITLE: f32 = 3.0;
 /// Where the count of a word counts half.
@@ -24,7 +25,7 @@ const HALF: f32 = 2.0;
 
 /// What is compared.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Features {
+pub struct Features {
     /// The vector of the text, of length 1, or nothing but zeros.
     pub vector: Vec<f32>,
     /// The words of the text by their numbers, each once, with weights of length 1 in all; none if words do not count.
@@ -33,20 +34,21 @@ pub(super) struct Features {
 
 impl Features {
     /// Those of a paper of which the words do not count.
-    pub(super) fn of_vector(vector: Vec<f32>) -> Self {
+    pub fn of_vector(vector: Vec<f32>) -> Self {
         Self { vector, words: Vec::new() }
     }
 }
 
 /// One paper, ready to be compared with many: its words stand in a table, so that nobody looks for them.
-pub(super) struct Compared<'f> {
+pub struct Compared<'f> {
     vector: &'f [f32],
     weights: Vec<f32>,
     blend: f32,
 }
 
 impl<'f> Compared<'f> {
-    pub(super) fn new(features: &'f Features, blend: f32) -> Self {
+    /// With this share of words.
+    pub fn new(features: &'f Features, blend: f32) -> Self {
         let most = features.words.iter().map(|(number, _)| *number as usize + 1).max().unwrap_or(0);
         let mut weights = vec![0.0; most];
         features.words.iter().for_each(|&(number, weight)| weights[number as usize] = weight);
@@ -54,7 +56,7 @@ impl<'f> Compared<'f> {
     }
 
     /// How alike the two are: 1 for equals.
-    pub(super) fn to(&self, other: &Features) -> f32 {
+    pub fn to(&self, other: &Features) -> f32 {
         let meaning = if self.blend < 1.0 { dot(self.vector, &other.vector) } else { 0.0 };
         let weight = |&(number, weight): &(u32, f32)| weight * self.weights.get(number as usize).copied().unwrap_or(0.0);
         let words = if self.blend > 0.0 { other.words.iter().map(weight).sum() } else { 0.0 };
@@ -63,13 +65,13 @@ impl<'f> Compared<'f> {
 }
 
 /// The words of a text, each with its tf; terms ascending.
-pub(super) struct Counted(Vec<(Term, f32)>);
+pub struct Counted(Vec<(Term, f32)>);
 
 impl Counted {
     /// Those of a title and an abstract.
-    pub(super) fn new(brief: &Brief) -> Self {
-        let mut words: Vec<(Term, f32)> = Vec::with_capacity(brief.abstract_text.len() / 6);
-        for (text, weight) in [(&brief.title, TITLE), (&brief.abstract_text, 1.0)] {
+    pub fn new(title: &str, abstract_text: &str) -> Self {
+        let mut words: Vec<(Term, f32)> = Vec::with_capacity(abstract_text.len() / 6);
+        for (text, weight) in [(title, TITLE), (abstract_text, 1.0)] {
             for_each_term(text, |term| words.push((term, weight)));
         }
         words.sort_unstable_by_key(|(term, _)| *term);
@@ -82,20 +84,20 @@ impl Counted {
     }
 
     /// The terms, each once.
-    pub(super) fn terms(&self) -> impl Iterator<Item = Term> + '_ {
+    pub fn terms(&self) -> impl Iterator<Item = Term> + '_ {
         self.0.iter().map(|(term, _)| *term)
     }
 }
 
 /// The numbers of the words of some texts, and what each of them tells.
-pub(super) struct Rarities {
+pub struct Rarities {
     numbers: TermMap<u32>,
     weights: Vec<f32>,
 }
 
 impl Rarities {
     /// Counts documents among the texts, of which the first are seeds: all of them count as one document.
-    pub(super) fn of(texts: &[Counted], seeds: usize) -> Self {
+    pub fn of(texts: &[Counted], seeds: usize) -> Self {
         let (mut numbers, mut documents): (TermMap<u32>, Vec<f32>) = (TermMap::default(), Vec::new());
         for (place, text) in texts.iter().enumerate() {
             for term in text.terms() {
@@ -112,7 +114,7 @@ impl Rarities {
     }
 
     /// Puts a paper's vector and its words together.
-    pub(super) fn features(&self, vector: Vec<f32>, counted: &Counted) -> Features {
+    pub fn features(&self, vector: Vec<f32>, counted: &Counted) -> Features {
         let weighed = |(term, tf): &(Term, f32)| {
             let number = *self.numbers.get(term)?;
             Some((number, tf / (tf + HALF) * self.weights[number as usize]))
@@ -129,8 +131,7 @@ mod tests {
     use super::*;
 
     fn features(texts: &[(&str, &str)]) -> Vec<Features> {
-        let brief = |&(title, text): &(&str, &str)| Brief { title: title.to_owned(), abstract_text: text.to_owned(), ..Brief::default() };
-        let counted: Vec<Counted> = texts.iter().map(|text| Counted::new(&brief(text))).collect();
+        let counted: Vec<Counted> = texts.iter().map(|(title, text)| Counted::new(title, text)).collect();
         let rarities = Rarities::of(&counted, 1);
         counted.iter().map(|counted| rarities.features(vec![1.0, 0.0], counted)).collect()
     }

@@ -1,0 +1,48 @@
+//! `paperkin cluster`.
+
+use paperkin::ingest::Embed;
+use paperkin::library::Filter;
+use paperkin::recommend::{self, Desk};
+use paperkin::topics::{self, Options};
+use paperkin::{Error, ExitClass, Result, render};
+
+use crate::add::{Asked, library};
+use crate::args::Cluster;
+use crate::settings::{Settings, day};
+use crate::{output, question};
+
+/// Papers nearest to a text, among which topics are looked for.
+const NEAREST: usize = 500;
+/// Papers of a topic that people are shown.
+const SHOWN: usize = 5;
+
+pub(crate) fn run(args: &Cluster, settings: &Settings) -> Result<ExitClass> {
+    let format = output::format(&args.form, settings)?;
+    let filter = Filter { date: day(args.date.as_deref())?, ..question::filter(&args.narrow, &args.keywords.keywords)? };
+    let options =
+        Options { granularity: args.granularity.parse()?, count: args.topics, max_leftover: share(&args.max_leftover)?, filter, among: None };
+    let Asked { library, embedder, class } = library(&args.from, Embed::Titles, settings)?;
+    let among = match &args.query {
+        None => None,
+        Some(text) => {
+            let mut embedder = embedder.map_or_else(|| settings.embedder(), Ok)?;
+            let asked = recommend::Options { count: NEAREST, filter: options.filter.clone(), ..recommend::Options::of_question() };
+            let hits = Desk::new(&library)?.search(&question::text(text)?, embedder.get()?, &asked)?;
+            Some(hits.into_iter().map(|hit| hit.row).collect())
+        }
+    };
+    let found = topics::topics(&library, &Options { among, ..options })?;
+    if found.without_vector > 0 {
+        output::say(settings, &format!("note: {} without an abstract are in no topic", render::plural(found.without_vector, "paper")));
+    }
+    let most = args.narrow.limit.unwrap_or(SHOWN);
+    output::print(&render::topics(&found, &|member| library.paper(member.paper), format, most, output::width())?)?;
+    Ok(class)
+}
+
+/// `10%` or `0.1`.
+fn share(text: &str) -> Result<f32> {
+    let (number, of) = text.strip_suffix('%').map_or((text, 1.0), |number| (number, 100.0));
+    let share = number.trim().parse::<f32>().ok().map(|number| number / of).filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| Error::usage(format!("left-overs of {text:?}; expected a share such as 10%")))
+}
