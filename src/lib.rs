@@ -21,7 +21,8 @@
 //! | [`library`] | the store; the only room that names its files | paper, vector, index, error |
 //! | [`ingest`] | source → embedder → library; progress by callback | paper, vector, source, embed, library, error |
 //! | [`recommend`] | queries, their answers and the reasons for them | paper, vector, phrase, embed, index, library, error |
-//! | [`render`] | values in, text out: table, JSON, CSV, Markdown, BibTeX, HTML | paper, vector, error, library, ingest, recommend |
+//! | [`topics`] | neighbour graph → topics, 2-D map | paper, vector, phrase, index, library, error |
+//! | [`render`] | values in, text out: table, JSON, CSV, Markdown, BibTeX, HTML, map | paper, vector, error, library, ingest, recommend, topics |
 //!
 //! `tests/it/house.rs` holds the same table and fails on any other arrow.
 //!
@@ -44,6 +45,7 @@ pub mod recommend;
 pub mod remote;
 pub mod render;
 pub mod source;
+pub mod topics;
 pub mod vector;
 
 pub use error::{Error, ExitClass, Result};
