@@ -1,9 +1,10 @@
-//! Values in, text out: tables for people, and JSON, CSV, TSV, Markdown, BibTeX and HTML for programs.
+//! Values in, text out: tables for people, and JSON, CSV, TSV, Markdown, BibTeX and HTML for programs, a map to look at.
 //!
 //! Nothing here computes, reads or prints. Titles and abstracts are the text of others: every format escapes what it must.
 
 mod bibtex;
 mod html;
+mod map;
 mod record;
 mod report;
 mod table;
@@ -16,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::paper::Paper;
 use crate::recommend::{Hit, Reason};
 
+pub use map::{Map, MapPoint, MapTopic, map_page, map_svg};
 pub use record::to_json;
 pub use report::{evaluation_text, recall_line, report_line, status_text};
 pub use table::{fit, one_line, rating_line};

@@ -24,7 +24,7 @@ mod start;
 use rayon::prelude::*;
 
 use crate::vector::Vectors;
-use fuzzy::{Edge, Weights};
+use fuzzy::Weights;
 use power::power;
 
 /// A place on the map; a unit is about the distance from which on neighbours no longer attract each other.
