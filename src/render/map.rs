@@ -325,3 +325,86 @@ fn xml(text: &str) -> String {
     let is_allowed = |c: &char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
     html_escape::encode_quoted_attribute(&one_line(text).chars().filter(is_allowed).collect::<String>()).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "</script><script>alert(1)</script> \" ' & <!-- \u{0} \u{202e} {title} ]]>";
+
+    fn hostile(points: usize) -> Map {
+        let point = |at: usize| MapPoint {
+            place: [at as f32, (at * at % 7) as f32],
+            topic: [Some(at % 3), None][at % 2],
+            id: HOSTILE.to_owned(),
+            title: HOSTILE.to_owned(),
+            abstract_text: HOSTILE.repeat(20),
+            link: Some(["javascript:alert(1)", "https://arxiv.org/abs/1706.03762\"onclick=\""][at % 2].to_owned()),
+            date: Some(Date::constant(2026, 1, 2)),
+        };
+        let topic = MapTopic { name: HOSTILE.to_owned(), keywords: vec![HOSTILE.to_owned()] };
+        Map { title: HOSTILE.to_owned(), points: (0..points).map(point).collect(), topics: vec![topic; 3] }
+    }
+
+    /// What an element of a page holds, unpacked.
+    fn unpacked(page: &str, id: &str) -> Vec<u8> {
+        let start = page.find(&format!("id=\"{id}\">")).unwrap() + id.len() + 6;
+        let text = page[start..].split('<').next().unwrap();
+        miniz_oxide::inflate::decompress_to_vec(&STANDARD.decode(text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn text_of_others_ends_no_element_and_gives_no_other_link() {
+        let page = map_page(&hostile(10));
+        assert_eq!(page.matches("<script").count(), PAGE.matches("<script").count());
+        assert_eq!(page.matches("alert(1)").count(), 2, "in the title and the heading only, escaped");
+        assert!(page.contains("&lt;/script&gt;&lt;script&gt;alert(1)"));
+        let texts: serde_json::Value = serde_json::from_slice(&unpacked(&page, "texts")).unwrap();
+        assert_eq!(texts["links"][0], "");
+        assert!(texts["links"][1].as_str().unwrap().starts_with("https://"));
+        assert_eq!(texts["dates"][1], "2026-01-02");
+        assert_eq!(texts["abstracts"][0].as_str().unwrap().chars().count(), ABSTRACT + 1);
+        let svg = map_svg(&hostile(10));
+        assert!(!svg.contains("<script") && !svg.contains('\0') && svg.contains("&lt;script"), "{svg}");
+    }
+
+    #[test]
+    fn the_policy_names_the_very_script_and_style_of_the_page() {
+        let page = map_page(&hostile(2));
+        let (script, style) = (page.rsplit("<script>").next().unwrap(), page.split("<style>").nth(1).unwrap());
+        assert!(page.contains(&format!("script-src 'sha256-{}'", hash(script.split("</script>").next().unwrap()))));
+        assert!(page.contains(&format!("style-src 'sha256-{}'", hash(style.split("</style>").next().unwrap()))));
+        assert!(!SCRIPT.contains("innerHTML") && !SCRIPT.contains("</"));
+    }
+
+    #[test]
+    fn places_keep_their_proportions_and_up_is_up() {
+        let mut map = hostile(3);
+        map.points.iter_mut().zip([[0.0, 0.0], [10.0, 5.0], [f32::NAN, 2.5]]).for_each(|(point, place)| point.place = place);
+        let planes = Planes::of(&map);
+        assert_eq!(planes.x, [0, 65535, 32768]);
+        assert_eq!(planes.y, [32768, 0, 16384]);
+        assert_eq!(planes.topics, [0, NONE, 2]);
+        assert_eq!(unpacked(&map_page(&map), "places").len(), 18);
+    }
+
+    #[test]
+    fn any_number_of_papers_makes_a_map() {
+        for points in [0, 1, 2, 3, 200] {
+            let mut map = hostile(points);
+            map.points.iter_mut().for_each(|point| point.place = [f32::MAX, f32::MIN]);
+            assert!(map_page(&map).ends_with("</html>\n"));
+            assert!(map_svg(&map).ends_with("</svg>\n"));
+        }
+        let mut map = hostile(2);
+        map.points[0].topic = Some(70_000);
+        map.points[1].place = [f32::INFINITY, f32::NAN];
+        assert!(map_svg(&map).ends_with("</svg>\n"));
+    }
+
+    #[test]
+    fn numbers_are_grouped_by_three() {
+        let cases = [(0, "0"), (7, "7"), (123, "123"), (1234, "1,234"), (30_000, "30,000"), (1_234_567, "1,234,567")];
+        cases.into_iter().for_each(|(number, text)| assert_eq!(grouped(number), text));
+    }
+}

@@ -9,7 +9,7 @@
 (async () => {
   const $ = (id) => document.getElementById(id);
   const element = (name, text) => Object.assign(document.createElement(name), text === undefined ? {} : { textContent: text });
-  const NONE = 65535, REACH = 14, RESULTS = 60;
+  const NONE = 65535, REACH = 14, RESULTS = 60, MARKED = 1.7;
   const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 
   // --- What is shown -----------------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@
   const radius = () => clamp((160 / Math.sqrt(count) + 1.8) * Math.pow(view.scale / fitScale, 0.4), 1.8, 15) / 2;
 
   const VERTEX = `attribute vec2 place; attribute vec3 colour; attribute float mark; uniform vec4 view; uniform float size, pass; varying vec4 paint;
-    void main() { float dim = pass == 0.0 ? 0.16 : 0.85; paint = vec4(colour, dim); bool shown = pass == 2.0 || mark == pass;
+    void main() { paint = pass == 0.0 ? vec4(mix(colour, vec3(0.5), 0.85), 0.14) : vec4(colour, 0.85); bool shown = pass == 2.0 || mark == pass;
       gl_Position = shown ? vec4(place * view.xy + view.zw, 0.0, 1.0) : vec4(2.0, 2.0, 0.0, 1.0); gl_PointSize = shown ? size : 0.0; }`;
   const FRAGMENT = `precision mediump float; varying vec4 paint; uniform float size;
     void main() { float edge = (0.5 - length(gl_PointCoord - 0.5)) * size; float alpha = paint.a * clamp(edge + 0.5, 0.0, 1.0);
@@ -152,7 +152,7 @@
         gl.clear(gl.COLOR_BUFFER_BIT);
         gl.uniform4f(viewAt, (2 * view.scale) / width, (-2 * view.scale) / height, (2 * view.left) / width - 1, 1 - (2 * view.top) / height);
         for (const pass of marked ? [0, 1] : [2]) {
-          gl.uniform1f(sizeAt, 2 * radius() * ratio * (pass === 1 ? 1.3 : 1));
+          gl.uniform1f(sizeAt, 2 * radius() * ratio * (pass === 1 ? MARKED : 1));
           gl.uniform1f(passAt, pass);
           gl.drawArrays(gl.POINTS, 0, count);
         }
@@ -162,12 +162,13 @@
 
   /** The same on a plain canvas: where there is no WebGL, and on paper. */
   function drawPlain(to) {
-    const [r, margin] = [radius(), 20];
+    const margin = 20;
     for (const pass of marked ? [0, 1] : [2]) {
-      to.globalAlpha = pass === 0 ? 0.16 : 0.85;
+      to.globalAlpha = pass === 0 ? 0.14 : 0.85;
+      const r = radius() * (pass === 1 ? MARKED : 1);
       within(mapX(-margin), mapY(-margin), mapX(width + margin), mapY(height + margin), (i) => {
         if (pass !== 2 && marked[i] !== pass) return;
-        to.fillStyle = colourOf(i);
+        to.fillStyle = pass === 0 ? "#808080" : colourOf(i);
         if (r < 2) return to.fillRect(screenX(xs[i]) - r, screenY(ys[i]) - r, 2 * r, 2 * r) ?? true;
         to.beginPath();
         to.arc(screenX(xs[i]), screenY(ys[i]), r, 0, 7);
@@ -181,7 +182,8 @@
 
   const FONT = "system-ui, sans-serif";
   const bySize = topics.map((_, i) => i).filter((i) => topics[i].at).sort((a, b) => sizes[b] - sizes[a] || a - b);
-  const fontSize = (topic) => Math.round(12 + 9 * Math.sqrt(sizes[topic] / count));
+  const SMALL = innerWidth <= 700 ? 0.85 : 1;
+  const fontSize = (topic) => Math.round(SMALL * (12 + 9 * Math.sqrt(sizes[topic] / count)));
   const widths = topics.map((topic, i) => { pen.font = `600 ${fontSize(i)}px ${FONT}`; return pen.measureText(topic.name).width; });
   let placed = [], placedAt = 0;
   /** Names that have room at this scale, the largest topics first. Moving changes nothing, so that no name flickers. */
