@@ -22,8 +22,8 @@
 //! | [`library`] | the store; the only room that names its files | paper, vector, index, error |
 //! | [`ingest`] | source → embedder → library; progress by callback | paper, vector, source, embed, library, error |
 //! | [`recommend`] | queries, their answers and the reasons for them | paper, vector, phrase, likeness, embed, index, library, error |
-//! | [`topics`] | papers to named topics | paper, vector, phrase, likeness, index, library, error |
-//! | [`render`] | values in, text out: table, JSON, CSV, Markdown, BibTeX, HTML | paper, vector, error, library, ingest, recommend, topics |
+//! | [`topics`] | papers to named topics, 2-D map | paper, vector, phrase, likeness, index, library, error |
+//! | [`render`] | values in, text out: table, JSON, CSV, Markdown, BibTeX, HTML, map | paper, vector, error, library, ingest, recommend, topics |
 //!
 //! `tests/it/house.rs` holds the same table and fails on any other arrow.
 //!

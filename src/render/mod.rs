@@ -1,9 +1,10 @@
-//! Values in, text out: tables for people, and JSON, CSV, TSV, Markdown, BibTeX and HTML for programs.
+//! Values in, text out: tables for people, and JSON, CSV, TSV, Markdown, BibTeX and HTML for programs, a map to look at.
 //!
 //! Nothing here computes, reads or prints. Titles and abstracts are the text of others: every format escapes what it must.
 
 mod bibtex;
 mod html;
+mod map;
 mod record;
 mod report;
 mod table;
@@ -17,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::paper::Paper;
 use crate::recommend::{Hit, Reason};
 
+pub use map::{Map, MapPoint, MapTopic, map_page, map_svg};
 pub use record::to_json;
 pub use report::{evaluation_text, plural, recall_line, report_line, status_text};
 pub use table::{fit, one_line, rating_line};
@@ -176,7 +178,7 @@ fn rounded(x: f32) -> Value {
 }
 
 /// Where to read the paper: as the source says, else by its id.
-pub(crate) fn link(paper: &Paper) -> Option<String> {
+pub fn link(paper: &Paper) -> Option<String> {
     use crate::paper::PaperId;
     let by_id = || match paper.id() {
         PaperId::Arxiv(id) => Some(format!("https://arxiv.org/abs/{id}")),

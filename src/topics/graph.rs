@@ -56,19 +56,10 @@ impl Papers {
         self.features.first().map_or(0, |features| features.vector.len())
     }
 
-    /// The nearest of each paper in meaning, by row.
-    pub(super) fn neighbours(&self, k: usize) -> Result<Vec<Vec<(u32, f32)>>> {
-        let all = self.features.iter().flat_map(|features| features.vector.iter().copied()).collect();
-        let vectors = Vectors::from_rows(self.dim(), all);
-        let labels: Vec<i64> = (1..=self.len() as i64).collect();
-        let index = Index::build(Source { vectors: &vectors, labels: &labels, state: 0 }, None)?;
-        let lists = index.neighbours(k)?;
-        Ok(lists.into_iter().map(|list| list.into_iter().map(|near| (near.row.0, near.cosine)).collect()).collect())
-    }
-
     /// The graph of the papers.
     fn graph(&self) -> Result<Graph> {
-        let nearest = self.neighbours(NEAREST)?;
+        let all = self.features.iter().flat_map(|features| features.vector.iter().copied()).collect();
+        let nearest = nearest(&Vectors::from_rows(self.dim(), all), NEAREST)?;
         let ties = |(row, near): (usize, &Vec<(u32, f32)>)| {
             let compared = Compared::new(&self.features[row], BLEND);
             let mut alike: Vec<(u32, f32)> = near.iter().map(|&(other, _)| (other, compared.to(&self.features[other as usize]))).collect();
@@ -92,6 +83,13 @@ impl Papers {
         }
         Ok(Graph { edges, sizes: vec![1.0; self.len()] })
     }
+}
+
+/// The nearest of each row, with their cosines.
+pub(super) fn nearest(vectors: &Vectors, k: usize) -> Result<Vec<Vec<(u32, f32)>>> {
+    let labels: Vec<i64> = (1..=vectors.len() as i64).collect();
+    let lists = Index::build(Source { vectors, labels: &labels, state: 0 }, None)?.neighbours(k)?;
+    Ok(lists.into_iter().map(|list| list.into_iter().map(|near| (near.row.0, near.cosine)).collect()).collect())
 }
 
 /// How much denser than the whole graph a topic is.

@@ -14,8 +14,10 @@
 //! | `leiden` | communities of a graph |
 //! | `linkage` | groups of a few papers |
 //! | `names` | what a topic is called |
+//! | `layout` | places on a map |
 
 mod graph;
+mod layout;
 mod leiden;
 mod linkage;
 mod names;
@@ -26,8 +28,10 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::library::{Filter, Library, PaperRow};
-use crate::vector::normalise;
+use crate::vector::{Vectors, normalise};
 use graph::Papers;
+
+pub use layout::{Position, lay_out};
 
 /// Below so many papers every pair is compared.
 const FEW: usize = 60;
@@ -159,6 +163,23 @@ pub fn topics(library: &Library, options: &Options) -> Result<Topics> {
     };
     let topics = groups.iter().enumerate().zip(named).map(topic).collect();
     Ok(Topics { topics, leftovers, without_vector })
+}
+
+/// The place on a map of each of some papers: near those that it is like. A paper without a vector has none.
+///
+/// # Errors
+///
+/// Those of the library.
+pub fn places(library: &Library, papers: &[PaperRow]) -> Result<Vec<Option<Position>>> {
+    /// Neighbours that hold a paper in its place.
+    const NEIGHBOURS: usize = 15;
+    let vectors = papers.iter().map(|&paper| library.vector(paper)).collect::<Result<Vec<_>>>()?;
+    let with_vector: Vec<&Vec<f32>> = vectors.iter().flatten().collect();
+    let Some(dim) = with_vector.first().map(|vector| vector.len()) else { return Ok(vec![None; papers.len()]) };
+    let matrix = Vectors::from_rows(dim, with_vector.into_iter().flatten().copied().collect());
+    let neighbours = graph::nearest(&matrix, NEIGHBOURS)?;
+    let mut positions = lay_out(&matrix, &neighbours).into_iter();
+    Ok(vectors.iter().map(|vector| vector.as_ref().and_then(|_| positions.next())).collect())
 }
 
 impl Papers {

@@ -9,6 +9,7 @@ mod identity;
 mod index;
 mod ingest;
 mod killed;
+mod map;
 mod model;
 mod recommend;
 mod shared;

@@ -118,4 +118,11 @@ fn topics_of_a_question_and_in_every_form() {
     let markdown = kin.run(&["cluster", "--topics", "4", "--format", "markdown"]);
     assert!(markdown.out.starts_with("## quantum entanglement (30)\n"), "{markdown:?}");
     assert_eq!(kin.run(&["cluster", "-q"]).out.lines().count(), 90);
+    for (name, begins) in [("map.html", "<!doctype html>"), ("map.svg", "<svg ")] {
+        let path = kin.path(name);
+        let ran = kin.run(&["cluster", "--map", path.to_str().unwrap(), "-q"]);
+        assert_eq!((ran.code, ran.out.lines().count()), (0, 90));
+        assert!(std::fs::read_to_string(path).unwrap().to_lowercase().starts_with(begins), "{name}");
+    }
+    assert_eq!(kin.run(&["cluster", "--map", "map.png"]).code, 2);
 }

@@ -356,6 +356,9 @@ pub(crate) struct Cluster {
     /// As many topics as this, or as near to it as the papers allow
     #[arg(long, value_name = "N")]
     pub topics: Option<usize>,
+    /// Also draw a map to look around in, as FILE.html, or as a picture, FILE.svg
+    #[arg(long, value_name = "FILE")]
+    pub map: Option<PathBuf>,
     /// The largest share of papers that may be in no topic
     #[arg(long, value_name = "SHARE", default_value = "10%")]
     pub max_leftover: String,

@@ -1,9 +1,12 @@
 //! `paperkin cluster`.
 
+use std::path::Path;
+
 use paperkin::ingest::Embed;
-use paperkin::library::Filter;
+use paperkin::library::{Filter, Library};
 use paperkin::recommend::{self, Desk};
-use paperkin::topics::{self, Options};
+use paperkin::render::{Map, MapPoint, MapTopic};
+use paperkin::topics::{self, Member, Options, Topic, Topics};
 use paperkin::{Error, ExitClass, Result, render};
 
 use crate::add::{Asked, library};
@@ -35,9 +38,42 @@ pub(crate) fn run(args: &Cluster, settings: &Settings) -> Result<ExitClass> {
     if found.without_vector > 0 {
         output::say(settings, &format!("note: {} without an abstract are in no topic", render::plural(found.without_vector, "paper")));
     }
+    if let Some(path) = &args.map {
+        draw(&library, &found, args.query.as_deref().unwrap_or("Papers"), path, settings)?;
+    }
     let most = args.narrow.limit.unwrap_or(SHOWN);
     output::print(&render::topics(&found, &|member| library.paper(member.paper), format, most, output::width())?)?;
     Ok(class)
+}
+
+/// Writes the map of all papers that were sorted.
+fn draw(library: &Library, found: &Topics, title: &str, path: &Path, settings: &Settings) -> Result<()> {
+    let in_topics = found.topics.iter().flat_map(|topic| &topic.members).map(|member| (member, Some(member.topic)));
+    let members: Vec<(&Member, Option<usize>)> = in_topics.chain(found.leftovers.iter().map(|member| (member, None))).collect();
+    let places = topics::places(library, &members.iter().map(|(member, _)| member.paper).collect::<Vec<_>>())?;
+    let mut points = Vec::with_capacity(members.len());
+    for ((member, topic), place) in members.into_iter().zip(places) {
+        let paper = library.paper(member.paper)?;
+        points.push(MapPoint {
+            place: place.unwrap_or_default(),
+            topic,
+            id: paper.id().to_string(),
+            link: render::link(&paper),
+            title: paper.title,
+            abstract_text: paper.abstract_text,
+            date: paper.published,
+        });
+    }
+    let topic = |topic: &Topic| MapTopic { name: topic.name.clone(), keywords: topic.keywords.iter().map(|keyword| keyword.text.clone()).collect() };
+    let map = Map { title: title.to_owned(), points, topics: found.topics.iter().map(topic).collect() };
+    let text = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("html" | "htm") => render::map_page(&map),
+        Some("svg") => render::map_svg(&map),
+        _ => return Err(Error::usage(format!("{}: a map is written to FILE.html or FILE.svg", path.display()))),
+    };
+    std::fs::write(path, text).map_err(|e| Error::io("cannot write", path, e))?;
+    output::say(settings, &format!("the map is in {}", path.display()));
+    Ok(())
 }
 
 /// `10%` or `0.1`.
