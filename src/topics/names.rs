@@ -60,6 +60,8 @@ fn candidates(group: &[usize], of_papers: &[Vec<Phrase>], titles: &[HashSet<Stri
         *count += 1;
         *forms.entry(phrase.text.as_str()).or_default() += 1;
     }
+    let mut in_titles: HashMap<&str, u32> = HashMap::new();
+    group.iter().flat_map(|row| &titles[*row]).for_each(|stems| *in_titles.entry(stems.as_str()).or_default() += 1);
     let (papers, all) = (group.len() as f32, of_papers.len() as f32);
     // In a topic of a few papers a phrase of one of them says nothing of the others.
     let least = if group.len() < 3 { 1 } else { 2 };
@@ -69,7 +71,7 @@ fn candidates(group: &[usize], of_papers: &[Vec<Phrase>], titles: &[HashSet<Stri
         .map(|(stems, (count, forms))| {
             let (share, of_all) = (count as f32 / papers, documents[stems] as f32 / all);
             let words = stems.split(' ').count() as f32;
-            let in_titles = group.iter().filter(|row| titles[**row].contains(stems)).count() as f32 / papers;
+            let in_titles = in_titles.get(stems).copied().unwrap_or(0) as f32 / papers;
             let tells = (share + 2.0 * in_titles) * (share / of_all).ln().max(0.0) * (words + 1.0).sqrt();
             Candidate { stems: stems.to_owned(), text: usual(&forms), share, tells }
         })
