@@ -3,7 +3,7 @@
 //! Data flows one way:
 //!
 //! ```text
-//! bytes ─ source ─▶ Paper ─ embed ─▶ vectors ─ library ─▶ recommend ─ render ─▶ text
+//! bytes ─ source ─▶ Paper ─ embed ─▶ vectors ─ library ─▶ recommend, topics ─ render ─▶ text
 //!                                      (SQLite)   index
 //! ```
 //!

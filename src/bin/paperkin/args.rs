@@ -219,7 +219,7 @@ pub(crate) struct Way {
 #[derive(ClapArgs)]
 pub(crate) struct Similar {
     /// Ids in any form, or unique parts of titles, each perhaps with a weight: ID:2; several are one question
-    #[arg(value_name = "ID|TITLE", required_unless_present_any = ["queries", "text", "like_file"], conflicts_with = "queries")]
+    #[arg(value_name = "ID|TITLE", conflicts_with = "queries")]
     pub papers: Vec<String>,
     /// Unlike this paper; perhaps with a weight, as ID:0.5
     #[arg(long = "dislike", value_name = "ID|TITLE")]

@@ -24,6 +24,7 @@ pub(crate) fn run(args: &Cluster, settings: &Settings) -> Result<ExitClass> {
     let filter = Filter { date: day(args.date.as_deref())?, ..question::filter(&args.narrow, &args.keywords.keywords)? };
     let options =
         Options { granularity: args.granularity.parse()?, count: args.topics, max_leftover: share(&args.max_leftover)?, filter, among: None };
+    let drawing = args.map.as_deref().map(drawing).transpose()?;
     let Asked { library, embedder, class } = library(&args.from, Embed::Titles, settings)?;
     let among = match &args.query {
         None => None,
@@ -38,16 +39,27 @@ pub(crate) fn run(args: &Cluster, settings: &Settings) -> Result<ExitClass> {
     if found.without_vector > 0 {
         output::say(settings, &format!("note: {} without an abstract are in no topic", render::plural(found.without_vector, "paper")));
     }
-    if let Some(path) = &args.map {
-        draw(&library, &found, args.query.as_deref().unwrap_or("Papers"), path, settings)?;
+    if let (Some(path), Some(drawing)) = (&args.map, drawing) {
+        let text = drawing(&map(&library, &found, args.query.as_deref().unwrap_or("Papers"))?);
+        std::fs::write(path, text).map_err(|e| Error::io("cannot write", path, e))?;
+        output::say(settings, &format!("the map is in {}", path.display()));
     }
     let most = args.narrow.limit.unwrap_or(SHOWN);
     output::print(&render::topics(&found, &|member| library.paper(member.paper), format, most, output::width())?)?;
     Ok(class)
 }
 
-/// Writes the map of all papers that were sorted.
-fn draw(library: &Library, found: &Topics, title: &str, path: &Path, settings: &Settings) -> Result<()> {
+/// How a map is drawn, as its file's name says.
+fn drawing(path: &Path) -> Result<fn(&Map) -> String> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("html" | "htm") => Ok(render::map_page),
+        Some("svg") => Ok(render::map_svg),
+        _ => Err(Error::usage(format!("{}: a map is written to FILE.html or FILE.svg", path.display()))),
+    }
+}
+
+/// The map of all papers that were sorted.
+fn map(library: &Library, found: &Topics, title: &str) -> Result<Map> {
     let in_topics = found.topics.iter().flat_map(|topic| &topic.members).map(|member| (member, Some(member.topic)));
     let members: Vec<(&Member, Option<usize>)> = in_topics.chain(found.leftovers.iter().map(|member| (member, None))).collect();
     let places = topics::places(library, &members.iter().map(|(member, _)| member.paper).collect::<Vec<_>>())?;
@@ -65,15 +77,7 @@ fn draw(library: &Library, found: &Topics, title: &str, path: &Path, settings: &
         });
     }
     let topic = |topic: &Topic| MapTopic { name: topic.name.clone(), keywords: topic.keywords.iter().map(|keyword| keyword.text.clone()).collect() };
-    let map = Map { title: title.to_owned(), points, topics: found.topics.iter().map(topic).collect() };
-    let text = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("html" | "htm") => render::map_page(&map),
-        Some("svg") => render::map_svg(&map),
-        _ => return Err(Error::usage(format!("{}: a map is written to FILE.html or FILE.svg", path.display()))),
-    };
-    std::fs::write(path, text).map_err(|e| Error::io("cannot write", path, e))?;
-    output::say(settings, &format!("the map is in {}", path.display()));
-    Ok(())
+    Ok(Map { title: title.to_owned(), points, topics: found.topics.iter().map(topic).collect() })
 }
 
 /// `10%` or `0.1`.

@@ -22,6 +22,12 @@ pub(crate) fn similar(args: &Similar, settings: &Settings) -> Result<ExitClass> 
     let format = output::format(&args.form, settings)?;
     let options = question::options(&args.narrow, &args.keywords.keywords, (&args.order, &args.strategy), &args.seen, settings)?;
     may_mark(&args.seen, &args.from)?;
+    if args.papers.is_empty() && args.text.is_empty() && args.like_file.is_empty() && args.queries.is_none() {
+        return Err(Error::Usage {
+            message: "nothing to start from: no paper and no text that you like".to_owned(),
+            hint: Some("give an id or a title, --text TEXT, --like-file FILE, or --queries FILE".to_owned()),
+        });
+    }
     let Asked { library, embedder, class } = library(&args.from, Embed::Titles, settings)?;
     if let Some(path) = &args.queries {
         return Ok(worse(class, many(path, &library, &options, (format, settings))?));
