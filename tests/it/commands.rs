@@ -298,7 +298,7 @@ fn wrong_devices_precisions_and_formats_are_named() {
         (vec!["ls", "--format", "xml"], 2, "expected one of table, json"),
         (vec!["add", "papers.jsonl", "--format", "xml"], 2, "expected one of capture, hf, jsonl"),
         (vec!["add", "hf:2026-08-11"], 2, "reads files"),
-        (vec!["similar"], 2, "required"),
+        (vec!["similar"], 2, "nothing to start from: no paper and no text"),
         (vec!["search", " "], 2, "empty"),
     ];
     for (args, code, part) in cases {
