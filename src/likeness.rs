@@ -19,7 +19,7 @@ use crate::vector::dot;
 /// The blend that ranks citations best; from 0.5 to 0.7 it makes little difference.
 pub const BLEND: f32 = 0.65;
 /// How much a word of the title counts beside one of the abstract.
-const TITLE: f32 = 3.0;
+pub const TITLE: f32 = 3.0;
 /// Where the count of a word counts half.
 const HALF: f32 = 2.0;
 
@@ -29,7 +29,7 @@ pub struct Features {
     /// The vector of the text, of length 1, or nothing but zeros.
     pub vector: Vec<f32>,
     /// The words of the text by their numbers, each once, with weights of length 1 in all; none if words do not count.
-    words: Vec<(u32, f32)>,
+    pub words: Vec<(u32, f32)>,
 }
 
 impl Features {
@@ -41,7 +41,7 @@ impl Features {
 
 /// One paper, ready to be compared with many: its words stand in a table, so that nobody looks for them.
 pub struct Compared<'f> {
-    vector: &'f [f32],
+    features: &'f Features,
     weights: Vec<f32>,
     blend: f32,
 }
@@ -49,15 +49,29 @@ pub struct Compared<'f> {
 impl<'f> Compared<'f> {
     /// With this share of words.
     pub fn new(features: &'f Features, blend: f32) -> Self {
+        let mut compared = Self { features, weights: Vec::new(), blend };
+        compared.write(features);
+        compared
+    }
+
+    /// Another paper in its place, in the same table.
+    pub fn turn_to(&mut self, features: &'f Features) {
+        self.features.words.iter().for_each(|(number, _)| self.weights[*number as usize] = 0.0);
+        self.write(features);
+    }
+
+    fn write(&mut self, features: &'f Features) {
         let most = features.words.iter().map(|(number, _)| *number as usize + 1).max().unwrap_or(0);
-        let mut weights = vec![0.0; most];
-        features.words.iter().for_each(|&(number, weight)| weights[number as usize] = weight);
-        Self { vector: &features.vector, weights, blend }
+        if self.weights.len() < most {
+            self.weights.resize(most, 0.0);
+        }
+        features.words.iter().for_each(|&(number, weight)| self.weights[number as usize] = weight);
+        self.features = features;
     }
 
     /// How alike the two are: 1 for equals.
     pub fn to(&self, other: &Features) -> f32 {
-        let meaning = if self.blend < 1.0 { dot(self.vector, &other.vector) } else { 0.0 };
+        let meaning = if self.blend < 1.0 { dot(&self.features.vector, &other.vector) } else { 0.0 };
         let weight = |&(number, weight): &(u32, f32)| weight * self.weights.get(number as usize).copied().unwrap_or(0.0);
         let words = if self.blend > 0.0 { other.words.iter().map(weight).sum() } else { 0.0 };
         (1.0 - self.blend) * meaning + self.blend * words
@@ -74,6 +88,11 @@ impl Counted {
         for (text, weight) in [(title, TITLE), (abstract_text, 1.0)] {
             for_each_term(text, |term| words.push((term, weight)));
         }
+        Self::of(words)
+    }
+
+    /// Those of terms in any order, each with what it counts.
+    pub fn of(mut words: Vec<(Term, f32)>) -> Self {
         words.sort_unstable_by_key(|(term, _)| *term);
         words.dedup_by(|next, first| {
             let is_same = next.0 == first.0;
@@ -113,11 +132,25 @@ impl Rarities {
         Self { numbers, weights }
     }
 
+    /// Without the words of a single text, which make it like no other.
+    #[must_use]
+    pub fn of_shared(texts: &[Counted]) -> Self {
+        let mut rarities = Self::of(texts, 0);
+        let alone = (1.0 + (texts.len() as f32 + 1.0)).ln();
+        rarities.weights.iter_mut().filter(|weight| **weight >= alone).for_each(|weight| *weight = 0.0);
+        rarities
+    }
+
+    /// How many words have numbers.
+    pub fn words(&self) -> usize {
+        self.weights.len()
+    }
+
     /// Puts a paper's vector and its words together.
     pub fn features(&self, vector: Vec<f32>, counted: &Counted) -> Features {
         let weighed = |(term, tf): &(Term, f32)| {
             let number = *self.numbers.get(term)?;
-            Some((number, tf / (tf + HALF) * self.weights[number as usize]))
+            Some((number, tf / (tf + HALF) * self.weights[number as usize])).filter(|(_, weight)| *weight > 0.0)
         };
         let mut words: Vec<(u32, f32)> = counted.0.iter().filter_map(weighed).collect();
         let length = words.iter().map(|(_, weight)| weight * weight).sum::<f32>().sqrt();

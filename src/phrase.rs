@@ -4,11 +4,15 @@
 //! an English plural (the S stemmer of Harman, "How effective is suffixing?", 1991), so that `Transformers` and
 //! `transformer` are one; on co-citations of papers it ranks as well as Porter's. Stop words carry no meaning by themselves.
 
+mod usage;
+
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization;
+
+pub use usage::{Sound, Usage, is_common, usual_share};
 
 /// The longest phrase, in words.
 pub const LONGEST: usize = 3;
@@ -26,6 +30,12 @@ impl Term {
     /// That of a stem.
     pub fn of(stem: &str) -> Self {
         Self(stem.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)))
+    }
+
+    /// That of the words so far and one more.
+    #[must_use]
+    pub fn then(self, next: Self) -> Self {
+        Self((self.0.rotate_left(7) ^ next.0).wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 }
 
@@ -57,6 +67,58 @@ pub fn for_each_term(text: &str, mut each: impl FnMut(Term)) {
         write_stem(word, &mut stem);
         each(Term::of(&stem));
     }
+}
+
+/// A word of a text.
+#[derive(Debug, Clone, Copy)]
+pub struct Word {
+    /// Its stem.
+    pub term: Term,
+    start: u32,
+    length: u16,
+    /// How it is used.
+    pub usage: Usage,
+    /// What stands before it.
+    pub before: Gap,
+}
+
+impl Word {
+    /// Where it stands in its text, in bytes.
+    pub fn range(&self) -> std::ops::Range<usize> {
+        let start = self.start as usize;
+        start..start + usize::from(self.length)
+    }
+}
+
+/// What stands between two words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gap {
+    /// One hyphen: the two are one expression.
+    Hyphen,
+    /// One space.
+    Space,
+    /// Anything else, or the beginning of the text.
+    Break,
+}
+
+/// The words of a text, in their order.
+pub fn read(text: &str) -> Vec<Word> {
+    let (mut read, mut stem, mut end_of_last) = (Vec::with_capacity(text.len() / 6), String::new(), 0);
+    for word in words(text) {
+        let start = word.as_ptr() as usize - text.as_ptr() as usize;
+        let before = match &text[end_of_last..start] {
+            "-" if end_of_last > 0 => Gap::Hyphen,
+            " " if end_of_last > 0 => Gap::Space,
+            _ => Gap::Break,
+        };
+        end_of_last = start + word.len();
+        // What is longer is no word.
+        let Ok(length) = u16::try_from(word.len()) else { continue };
+        write_stem(word, &mut stem);
+        let term = Term::of(&stem);
+        read.push(Word { term, start: start as u32, length, usage: Usage::of(&stem, term), before });
+    }
+    read
 }
 
 /// The stem of a word.
@@ -187,15 +249,15 @@ pub fn shared(one: &[Phrase], other: &[Phrase], count: usize, telling: impl Fn(&
     chosen.into_iter().map(|phrase| phrase.text.clone()).collect()
 }
 
-struct Word {
+struct Part {
     stem: String,
     start: usize,
     end: usize,
 }
 
 /// Words that may stand in one phrase.
-fn runs(text: &str) -> Vec<Vec<Word>> {
-    let mut runs: Vec<Vec<Word>> = vec![Vec::new()];
+fn runs(text: &str) -> Vec<Vec<Part>> {
+    let mut runs: Vec<Vec<Part>> = vec![Vec::new()];
     let mut end_of_last = 0;
     for word in words(text) {
         let start = word.as_ptr() as usize - text.as_ptr() as usize;
@@ -206,7 +268,7 @@ fn runs(text: &str) -> Vec<Vec<Word>> {
             runs.push(Vec::new());
         }
         if !is_stop_word(&stem) {
-            runs.last_mut().expect("there is one").push(Word { stem, start, end: end_of_last });
+            runs.last_mut().expect("there is one").push(Part { stem, start, end: end_of_last });
         }
     }
     runs.retain(|run| !run.is_empty());

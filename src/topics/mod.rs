@@ -10,10 +10,11 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `graph` | papers to a graph of those that are alike |
+//! | `papers` | what is known of the papers; middles of topics |
+//! | `graph` | many papers: the graph of those that are alike, and its communities |
 //! | `leiden` | communities of a graph |
-//! | `linkage` | groups of a few papers |
-//! | `names` | what a topic is called |
+//! | `linkage` | a few papers: groups |
+//! | `spans`, `names` | phrases, and what a topic is called |
 //! | `layout` | places on a map |
 
 mod graph;
@@ -21,20 +22,25 @@ mod layout;
 mod leiden;
 mod linkage;
 mod names;
+mod papers;
+mod spans;
 
 use std::str::FromStr;
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::library::{Filter, Library, PaperRow};
-use crate::vector::{Vectors, normalise};
-use graph::Papers;
+use crate::vector::Vectors;
+use papers::{Centroid, Papers};
 
 pub use layout::{Position, lay_out};
 
-/// Below so many papers every pair is compared.
-const FEW: usize = 60;
+/// Up to so many papers every pair is compared.
+const FEW: usize = 100;
+/// A topic of so many papers has topics of its own.
+const MANY: usize = 150;
 
 /// How fine topics are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -94,12 +100,18 @@ pub struct Topics {
 /// A group of papers.
 #[derive(Debug, Clone)]
 pub struct Topic {
-    /// Two or three phrases.
+    /// What it is called: two or three phrases, in parentheses those that fewer than half of its papers have.
     pub name: String,
-    /// More of them, the most telling first.
+    /// Phrases that its papers have and others have not: first those of the name, and then the most telling first.
     pub keywords: Vec<Keyword>,
-    /// The most typical first: the first one is the medoid, and the last the most surprising.
+    /// How many of the keywords are in the name; none if no phrase tells anything, and it is called by the title of its medoid.
+    pub in_name: usize,
+    /// Those most like the others first: the first one is the medoid, and the last the most surprising.
     pub members: Vec<Member>,
+    /// The most typical paper: the one that belongs most clearly here and to no other topic.
+    pub typical: PaperRow,
+    /// Topics within it, if it has many papers.
+    pub parts: Vec<Topic>,
 }
 
 /// A phrase that tells what a topic is about.
@@ -118,7 +130,7 @@ pub struct Member {
     pub paper: PaperRow,
     /// Its topic; of a left-over, the nearest.
     pub topic: usize,
-    /// Its cosine to the mean of the topic's papers.
+    /// How like the topic it is: the cosine, in meaning and words, to the middle of the topic's other papers.
     pub score: f32,
 }
 
@@ -135,34 +147,70 @@ pub fn topics(library: &Library, options: &Options) -> Result<Topics> {
         return Err(Error::usage("no topics: expected a number from 1 on"));
     }
     let (papers, without_vector) = Papers::read(library, options)?;
-    let mut groups = match papers.len() {
-        0..FEW => linkage::groups(&papers, options),
-        _ => graph::groups(&papers, options)?,
-    };
-    // The largest first; of equals, the one whose first paper came first.
-    groups.sort_by_key(|group| (std::cmp::Reverse(group.len()), group.first().copied()));
-    let centroids: Vec<Vec<f32>> = groups.iter().map(|group| papers.centroid(group)).collect();
-    let in_topic = |topic: usize, row: usize| Member { paper: papers.rows[row], topic, score: papers.score(row, &centroids[topic]) };
-    let sorted = |mut members: Vec<Member>| {
-        members.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.paper.cmp(&b.paper)));
-        members
-    };
-    let mut is_placed = vec![false; papers.len()];
-    groups.iter().flatten().for_each(|row| is_placed[*row] = true);
-    let nearest = |row: usize| {
-        let members = (0..groups.len()).map(|topic| in_topic(topic, row));
-        members.reduce(|best, next| if next.score > best.score { next } else { best })
-    };
-    let alone = |row: usize| nearest(row).unwrap_or(Member { paper: papers.rows[row], topic: 0, score: 0.0 });
-    let leftovers = sorted((0..papers.len()).filter(|row| !is_placed[*row]).map(alone).collect());
-    let named = names::names(&papers, &groups);
-    let topic = |((number, group), (name, keywords)): ((usize, &Vec<usize>), (String, Vec<Keyword>))| Topic {
-        name,
-        keywords,
-        members: sorted(group.iter().map(|&row| in_topic(number, row)).collect()),
-    };
-    let topics = groups.iter().enumerate().zip(named).map(topic).collect();
+    let (topics, leftovers) = papers.sort(&(0..papers.len()).collect::<Vec<_>>(), options)?;
     Ok(Topics { topics, leftovers, without_vector })
+}
+
+impl Papers {
+    /// Topics of some papers, and those of them that are left over.
+    fn sort(&self, rows: &[usize], options: &Options) -> Result<(Vec<Topic>, Vec<Member>)> {
+        let groups = self.groups(rows, options)?;
+        let centroids: Vec<Centroid> = groups.par_iter().map(|group| self.centroid(group)).collect();
+        let mut named = names::names(self, rows, &groups).into_iter();
+        let mut topics = Vec::with_capacity(groups.len());
+        for (number, group) in groups.iter().enumerate() {
+            let nearest =
+                |row: &usize| (*row, centroids[number].cosine_of_member(&self.features[*row]), self.nearest(*row, &centroids, Some(number)));
+            let scored: Vec<(usize, f32, Option<Member>)> = group.par_iter().map(nearest).collect();
+            let lead = |(_, score, other): &(usize, f32, Option<Member>)| score - other.map_or(0.0, |other| other.score);
+            let typical = scored.iter().reduce(|best, next| if lead(next) > lead(best) { next } else { best }).map(|(row, ..)| self.rows[*row]);
+            let members = scored.iter().map(|&(row, score, _)| Member { paper: self.rows[row], topic: number, score }).collect();
+            let members = by_score(members);
+            let named = named.next().unwrap_or_default();
+            let medoid = group.iter().find(|row| members.first().is_some_and(|member| self.rows[**row] == member.paper));
+            let title = medoid.map(|row| self.briefs[*row].title.as_str()).unwrap_or_default();
+            let parts = if group.len() >= MANY && groups.len() > 1 { self.parts(group)? } else { Vec::new() };
+            let typical = typical.unwrap_or(PaperRow(0));
+            topics.push(Topic { name: named.label(title), in_name: named.in_name, keywords: named.keywords, members, typical, parts });
+        }
+        let left = rows.iter().filter(|row| !groups.iter().any(|group| group.binary_search(row).is_ok()));
+        let leftovers = left.filter_map(|row| self.nearest(*row, &centroids, None)).collect();
+        Ok((topics, by_score(leftovers)))
+    }
+
+    /// Groups of some papers, the largest first; rows ascend. One in none of them is left over.
+    fn groups(&self, rows: &[usize], options: &Options) -> Result<Vec<Vec<usize>>> {
+        let distinct = self.distinct(rows);
+        let first: Vec<usize> = distinct.iter().map(|same| same[0]).collect();
+        let mut groups = if first.len() <= FEW { linkage::groups(self, &first, options) } else { graph::groups(self, &first, options)? };
+        // What is the same to the bit is in the same topic.
+        let place = |row: usize| first.partition_point(|other| *other < row);
+        for group in &mut groups {
+            *group = group.iter().flat_map(|row| distinct[place(*row)].iter().copied()).collect();
+            group.sort_unstable();
+        }
+        groups.sort_by_key(|group| (std::cmp::Reverse(group.len()), group.first().copied()));
+        Ok(groups)
+    }
+
+    /// Topics within a topic; none if it is one.
+    fn parts(&self, group: &[usize]) -> Result<Vec<Topic>> {
+        let (parts, _) = self.sort(group, &Options { max_leftover: 0.0, ..Options::default() })?;
+        Ok(if parts.len() > 1 { parts } else { Vec::new() })
+    }
+
+    /// The topic that a paper is most like, but for one; of equals the first.
+    fn nearest(&self, row: usize, centroids: &[Centroid], without: Option<usize>) -> Option<Member> {
+        let others = (0..centroids.len()).filter(|topic| Some(*topic) != without);
+        let members = others.map(|topic| Member { paper: self.rows[row], topic, score: centroids[topic].cosine(&self.features[row]) });
+        members.reduce(|best, next| if next.score > best.score { next } else { best })
+    }
+}
+
+/// The highest score first.
+fn by_score(mut members: Vec<Member>) -> Vec<Member> {
+    members.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.paper.cmp(&b.paper)));
+    members
 }
 
 /// The place on a map of each of some papers: near those that it is like. A paper without a vector has none.
@@ -180,20 +228,4 @@ pub fn places(library: &Library, papers: &[PaperRow]) -> Result<Vec<Option<Posit
     let neighbours = graph::nearest(&matrix, NEIGHBOURS)?;
     let mut positions = lay_out(&matrix, &neighbours).into_iter();
     Ok(vectors.iter().map(|vector| vector.as_ref().and_then(|_| positions.next())).collect())
-}
-
-impl Papers {
-    /// The mean of some papers' vectors, of length 1.
-    fn centroid(&self, group: &[usize]) -> Vec<f32> {
-        let mut mean = vec![0.0; self.dim()];
-        for &row in group {
-            mean.iter_mut().zip(&self.features[row].vector).for_each(|(sum, x)| *sum += x);
-        }
-        normalise(&mut mean);
-        mean
-    }
-
-    fn score(&self, row: usize, centroid: &[f32]) -> f32 {
-        crate::vector::dot(&self.features[row].vector, centroid)
-    }
 }
