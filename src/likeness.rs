@@ -72,6 +72,11 @@ impl<'f> Compared<'f> {
     /// How alike the two are: 1 for equals.
     pub fn to(&self, other: &Features) -> f32 {
         let meaning = if self.blend < 1.0 { dot(&self.features.vector, &other.vector) } else { 0.0 };
+        self.with_cosine(other, meaning)
+    }
+
+    /// The same, where the cosine of their vectors is known.
+    pub fn with_cosine(&self, other: &Features, meaning: f32) -> f32 {
         let weight = |&(number, weight): &(u32, f32)| weight * self.weights.get(number as usize).copied().unwrap_or(0.0);
         let words = if self.blend > 0.0 { other.words.iter().map(weight).sum() } else { 0.0 };
         (1.0 - self.blend) * meaning + self.blend * words

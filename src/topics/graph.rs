@@ -36,7 +36,7 @@ fn graph(papers: &Papers, rows: &[usize]) -> Result<Graph> {
     let table = || Compared::new(features[0], BLEND);
     let ties = (0..rows.len()).into_par_iter().map_init(table, |compared, node| {
         compared.turn_to(features[node]);
-        let likeness = |&(other, _): &(u32, f32)| (other, compared.to(features[other as usize]).max(LEAST_LIKENESS));
+        let likeness = |&(other, cosine): &(u32, f32)| (other, compared.with_cosine(features[other as usize], cosine).max(LEAST_LIKENESS));
         let mut alike: Vec<(u32, f32)> = nearest[node].iter().map(likeness).collect();
         alike.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         alike.truncate(k);
