@@ -156,8 +156,12 @@ fn write_stem(word: &str, stem: &mut String) {
 
 /// True for a stem that carries no meaning by itself.
 pub fn is_stop_word(stem: &str) -> bool {
-    static STOP_WORDS: LazyLock<HashSet<String>> = LazyLock::new(|| words(STOP).map(self::stem).collect());
-    stem.len() < 2 || STOP_WORDS.contains(stem)
+    stem.len() < 2 || stop_words().contains(stem)
+}
+
+fn stop_words() -> &'static HashSet<String> {
+    static STOP_WORDS: LazyLock<HashSet<String>> = LazyLock::new(|| words(STOP).map(stem).collect());
+    &STOP_WORDS
 }
 
 /// English function words, and words that every abstract uses.

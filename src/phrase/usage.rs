@@ -7,7 +7,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Term, TermMap, is_stop_word};
+use super::{Term, TermMap, stop_words};
 
 /// What is known of a stem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,12 +34,13 @@ struct Known {
 
 static KNOWN: LazyLock<Known> = LazyLock::new(|| {
     let mut known = Known { usage: TermMap::default(), shares: TermMap::default() };
+    stop_words().iter().for_each(|stem| _ = known.usage.insert(Term::of(stem), STOP));
     for line in include_str!("usage.tsv").lines() {
         let mut cells = line.split('\t');
         let (stem, marks, share) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
         let mark = |name: char, flag: u8| if marks.contains(name) { flag } else { 0 };
         let head = if HEADS.contains(&stem) { HEAD } else { 0 };
-        known.usage.insert(Term::of(stem), mark('v', VERB) | mark('a', ADJECTIVE) | mark('g', GENERAL) | head);
+        *known.usage.entry(Term::of(stem)).or_default() |= mark('v', VERB) | mark('a', ADJECTIVE) | mark('g', GENERAL) | head;
         known.shares.insert(Term::of(stem), share.parse::<f32>().unwrap_or(0.0) / 1000.0);
     }
     known
@@ -59,14 +60,13 @@ impl Usage {
     /// That of a stem, and of the term made of it.
     pub fn of(stem: &str, term: Term) -> Self {
         let number = if stem.bytes().all(|b| b.is_ascii_digit()) { NUMBER } else { 0 };
-        let letter = if stem.len() < 2 && number == 0 { LETTER } else { 0 };
-        let stop = if is_stop_word(stem) { STOP } else { 0 };
+        let letter = if stem.len() < 2 { STOP | if number == 0 { LETTER } else { 0 } } else { 0 };
         let known = KNOWN.usage.get(&term).copied().unwrap_or_else(|| {
             let sounds_so = ["able", "ible", "ous", "ful", "less", "ly"].iter().any(|ending| stem.ends_with(ending));
             let long_and_so = stem.len() > 5 && ["ed", "ive"].iter().any(|ending| stem.ends_with(ending));
             if sounds_so || long_and_so { ODD_ENDING } else { 0 }
         });
-        Self(number | letter | stop | known)
+        Self(number | letter | known)
     }
 
     /// True for a stem that carries no meaning by itself.
