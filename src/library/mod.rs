@@ -18,12 +18,14 @@
 //! | `read`, `find`, `text` | papers by row, by id, by title; texts of many |
 //! | `filter` | which papers a list or an answer may hold |
 //! | `profile` | ratings, and what was seen |
+//! | `kept` | topics of days |
 //! | `verify` | the structure checks itself |
 
 mod filter;
 mod find;
 mod identity;
 mod index;
+mod kept;
 mod merge;
 mod profile;
 mod read;
@@ -48,6 +50,7 @@ pub use filter::{Filter, Keyword, Place, Unseen, is_name};
 pub(crate) use identity::Tie;
 pub(crate) use index::Moment;
 pub use index::{GRAPH_FROM, IndexStatus, Indexed, Recall};
+pub use kept::KeptTopic;
 pub use profile::{PROFILE, Rating};
 pub use read::{Listing, Status};
 pub use text::Brief;

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 /// `pkin`: tells a library from any other SQLite database.
 const APPLICATION: i64 = 0x706b_696e;
 /// Grows with every change of the tables.
-const FORMAT: i64 = 3;
+const FORMAT: i64 = 4;
 /// The oldest that is read; writing brings it up to date.
 const OLDEST: i64 = 1;
 
@@ -131,6 +131,30 @@ CREATE INDEX seen_by_row ON seen (row);
 CREATE INDEX papers_facts ON papers (published, upvotes, day, categories, authors);
 ";
 
+/// Since format 4.
+const TOPICS: &str = "
+-- AUTOINCREMENT: the number of a topic that went is never given again.
+CREATE TABLE topics (topic INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL) STRICT;
+CREATE TABLE topic_days (
+    day TEXT NOT NULL,
+    topic INTEGER NOT NULL REFERENCES topics ON DELETE CASCADE,
+    keywords TEXT NOT NULL,
+    typical INTEGER REFERENCES papers ON DELETE SET NULL,
+    PRIMARY KEY (day, topic)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX topic_days_by_topic ON topic_days (topic, day);
+CREATE INDEX topic_days_by_typical ON topic_days (typical);
+CREATE TABLE topic_papers (
+    topic INTEGER NOT NULL,
+    day TEXT NOT NULL,
+    row INTEGER NOT NULL REFERENCES papers ON DELETE CASCADE,
+    score REAL NOT NULL,
+    PRIMARY KEY (topic, day, row),
+    FOREIGN KEY (day, topic) REFERENCES topic_days ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX topic_papers_by_row ON topic_papers (row);
+";
+
 /// Opens the database of a library that exists, and checks that it is one. `directory` is for messages.
 pub(super) fn open(file: &Path, directory: &Path, write: bool) -> Result<Connection> {
     match std::fs::File::open(file) {
@@ -173,7 +197,7 @@ pub(super) fn in_memory() -> Result<Connection> {
 /// One transaction: a library is made whole, or not at all.
 fn create(connection: &Connection) -> Result<()> {
     connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE;{TABLES}{CHANGES}{PEOPLE} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
+        "BEGIN IMMEDIATE;{TABLES}{CHANGES}{PEOPLE}{TOPICS} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
     ))?;
     Ok(())
 }
@@ -181,7 +205,7 @@ fn create(connection: &Connection) -> Result<()> {
 /// From an older format to this one, in one transaction.
 fn bring_up_to_date(connection: &Connection) -> Result<()> {
     let found = pragma(connection, "user_version")?;
-    let missing: String = [(2, CHANGES), (3, PEOPLE)].into_iter().filter(|(since, _)| found < *since).map(|(_, sql)| sql).collect();
+    let missing: String = [(2, CHANGES), (3, PEOPLE), (4, TOPICS)].into_iter().filter(|(since, _)| found < *since).map(|(_, sql)| sql).collect();
     if found < FORMAT {
         connection.execute_batch(&format!("BEGIN IMMEDIATE;{missing} PRAGMA user_version = {FORMAT}; COMMIT;"))?;
     }

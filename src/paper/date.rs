@@ -17,6 +17,11 @@ pub fn parse_date(text: &str) -> Option<Date> {
     numeric(text).or_else(|| named(text))
 }
 
+/// The day so many days before; the first of all if there is none.
+pub fn days_before(day: Date, days: i32) -> Date {
+    day.saturating_sub(jiff::Span::new().days(days))
+}
+
 /// Reads `Dec 10` without a year: the month and the day.
 pub fn parse_month_day(text: &str) -> Option<(i8, i8)> {
     let (name, day) = text.trim().split_once(' ')?;

@@ -63,7 +63,7 @@ impl Usage {
         let letter = if stem.len() < 2 { STOP | if number == 0 { LETTER } else { 0 } } else { 0 };
         let known = KNOWN.usage.get(&term).copied().unwrap_or_else(|| {
             let sounds_so = ["able", "ible", "ous", "ful", "less", "ly"].iter().any(|ending| stem.ends_with(ending));
-            let long_and_so = stem.len() > 5 && ["ed", "ive"].iter().any(|ending| stem.ends_with(ending));
+            let long_and_so = stem.len() > 4 && stem.ends_with("ed") || stem.len() > 5 && stem.ends_with("ive");
             if sounds_so || long_and_so { ODD_ENDING } else { 0 }
         });
         Self(number | letter | known)

@@ -4,7 +4,8 @@ use super::{Answer, link, one_line};
 use crate::paper::Paper;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}\
-h1{font-size:1.3rem}h2{font-size:1rem;margin:1.6rem 0 .2rem}p{margin:.2rem 0}small{opacity:.7}details{margin:.3rem 0}";
+h1{font-size:1.3rem}h2{font-size:1rem;margin:1.6rem 0 .2rem}p{margin:.2rem 0}small{opacity:.7}details{margin:.3rem 0}\
+table{border-collapse:collapse}td,th{padding:.1rem .5rem;text-align:right;font-weight:normal}";
 
 pub(super) fn answers(answers: &[Answer]) -> String {
     let section = |answer: &Answer| {
@@ -18,14 +19,19 @@ pub(super) fn papers(papers: &[Paper]) -> String {
     page(&papers.iter().map(|paper| article(paper, None)).collect::<String>())
 }
 
-fn page(body: &str) -> String {
+/// Papers under a heading.
+pub(super) fn section(heading: &str, facts: &str, articles: &str) -> String {
+    format!("<h1 dir=\"auto\">{}</h1><p><small>{}</small></p>\n{articles}", escape(heading), escape(facts))
+}
+
+pub(super) fn page(body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <title>paperkin</title><style>{STYLE}</style></head><body>\n{body}</body></html>\n"
     )
 }
 
-fn article(paper: &Paper, score: Option<f32>) -> String {
+pub(super) fn article(paper: &Paper, score: Option<f32>) -> String {
     let title = escape(&paper.title);
     let title = link(paper).map_or(title.clone(), |url| format!("<a href=\"{}\">{title}</a>", escape(&url)));
     let facts = [
@@ -41,6 +47,6 @@ fn article(paper: &Paper, score: Option<f32>) -> String {
     )
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     html_escape::encode_quoted_attribute(&one_line(text)).into_owned()
 }

@@ -3,6 +3,7 @@
 //! Nothing here computes, reads or prints. Titles and abstracts are the text of others: every format escapes what it must.
 
 mod bibtex;
+mod flow;
 mod html;
 mod map;
 mod record;
@@ -18,11 +19,12 @@ use crate::error::{Error, Result};
 use crate::paper::Paper;
 use crate::recommend::{Hit, Reason};
 
+pub use flow::Flow;
 pub use map::{Map, MapPoint, MapTopic, map_page, map_svg};
 pub use record::to_json;
 pub use report::{evaluation_text, plural, recall_line, report_line, status_text};
 pub use table::{fit, one_line, rating_line};
-pub use topics::topics;
+pub use topics::{TopicList, topic_over_days};
 
 /// The forms of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

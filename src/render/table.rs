@@ -144,7 +144,7 @@ fn column(texts: &[String]) -> usize {
     texts.iter().map(|text| text.width()).max().unwrap_or(0).min(32)
 }
 
-fn pad(text: &str, width: usize) -> String {
+pub(super) fn pad(text: &str, width: usize) -> String {
     let text = if text.width() > width { fit(text, width) } else { text.to_owned() };
     format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
 }

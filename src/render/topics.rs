@@ -3,109 +3,268 @@
 use serde_json::{Value, json};
 
 use super::table::{fit, one_line, row};
-use super::{Format, link, markdown, markdown_item, pretty, rounded};
-use crate::error::{Error, Result};
+use super::{Format, PAPER_COLUMNS, bibtex, csv, html, link, markdown, markdown_item, paper_cells, plural, pretty, rounded};
+use crate::error::Result;
+use crate::library::{KeptTopic, PaperRow};
 use crate::paper::Paper;
-use crate::topics::{Member, Topic, Topics};
+use crate::topics::{Change, Member, Topic, Topics};
 
-/// Renders topics. `paper` gives the paper of a member; `most` is the number of papers of a topic that people are shown.
+/// Keywords beside a name that people are shown.
+const KEYWORDS: usize = 5;
+
+/// Topics with what is needed to write them.
+pub struct TopicList<'t> {
+    /// The topics.
+    pub found: &'t Topics,
+    /// Gives a paper of them.
+    pub paper: &'t dyn Fn(PaperRow) -> Result<Paper>,
+    /// Papers of a topic that people are shown.
+    pub most: usize,
+    /// The width of the terminal.
+    pub width: usize,
+}
+
+impl TopicList<'_> {
+    /// Renders them.
+    ///
+    /// # Errors
+    ///
+    /// What `paper` fails with.
+    pub fn render(&self, format: Format) -> Result<String> {
+        match format {
+            Format::Table => self.table(),
+            Format::Markdown => self.markdown(),
+            Format::Html => self.html(),
+            Format::Json => Ok(pretty(&self.json()?)),
+            Format::Jsonl => self.lines(|member, topic, paper| Ok(format!("{}\n", self.line(member, topic, paper)))),
+            Format::Tsv => self.lines(|member, topic, paper| {
+                let (number, label) = topic.map(|topic| (topic.id.to_string(), one_line(&topic.name))).unwrap_or_default();
+                Ok(format!("{}\t{number}\t{label}\t{}\n", one_line(&paper.id().to_string()), member.score))
+            }),
+            Format::Ids => self.lines(|_, _, paper| Ok(format!("{}\n", paper.id()))),
+            Format::Bibtex => {
+                let papers = self.all().map(|(member, _)| (self.paper)(member.paper)).collect::<Result<Vec<Paper>>>()?;
+                Ok(bibtex::entries(&papers.iter().collect::<Vec<_>>()))
+            }
+            Format::Csv => {
+                let rows = self.all().map(|(member, topic)| Ok(cells(member, topic, &(self.paper)(member.paper)?))).collect::<Result<Vec<_>>>()?;
+                csv(&[&["topic", "label", "score"], &PAPER_COLUMNS[..]].concat(), rows.into_iter())
+            }
+        }
+    }
+
+    /// Every paper, topic by topic, and then those that are left over.
+    fn all(&self) -> impl Iterator<Item = (&Member, Option<&Topic>)> {
+        let in_topics = self.found.topics.iter().flat_map(|topic| topic.members.iter().map(move |member| (member, Some(topic))));
+        in_topics.chain(self.found.leftovers.iter().map(|member| (member, None)))
+    }
+
+    fn lines(&self, line: impl Fn(&Member, Option<&Topic>, &Paper) -> Result<String>) -> Result<String> {
+        self.all().map(|(member, topic)| line(member, topic, &(self.paper)(member.paper)?)).collect()
+    }
+
+    /// A paper as a line of JSON.
+    pub(super) fn line(&self, member: &Member, topic: Option<&Topic>, paper: &Paper) -> Value {
+        let (id, label) = (topic.map(|topic| topic.id), topic.map(|topic| &topic.name));
+        let mut line = json!({ "id": paper.id(), "topic": id, "label": label, "score": rounded(member.score) });
+        if topic.is_none() {
+            line["nearest"] = json!(self.nearest(member));
+        }
+        line
+    }
+
+    /// The number of the topic that a left-over is nearest to.
+    fn nearest(&self, member: &Member) -> Option<i64> {
+        self.found.topics.get(member.topic).map(|topic| topic.id)
+    }
+
+    /// A list of topics; the last one, without a number, holds what is left over.
+    pub(super) fn json(&self) -> Result<Value> {
+        let mut topics = self.found.topics.iter().map(|topic| self.topic(topic)).collect::<Result<Vec<Value>>>()?;
+        if !self.found.leftovers.is_empty() {
+            let mut items = self.items(&self.found.leftovers)?;
+            items.iter_mut().zip(&self.found.leftovers).for_each(|(item, member)| item["nearest"] = json!(self.nearest(member)));
+            topics.push(json!({ "id": null, "label": null, "keywords": [], "items": items }));
+        }
+        Ok(Value::Array(topics))
+    }
+
+    fn topic(&self, topic: &Topic) -> Result<Value> {
+        let keyword = |(place, keyword): (usize, &crate::topics::Keyword)| json!({ "text": keyword.text, "share": rounded(keyword.share), "in_name": place < topic.in_name });
+        let id = |row: Option<PaperRow>| row.map(|row| (self.paper)(row).map(|paper| paper.id())).transpose();
+        let mut value = json!({
+            "id": topic.id,
+            "label": topic.name,
+            "keywords": topic.keywords.iter().enumerate().map(keyword).collect::<Vec<_>>(),
+            "medoid": id(topic.members.first().map(|member| member.paper))?,
+            "typical": id(topic.typical)?,
+            "surprising": id(topic.members.last().map(|member| member.paper))?,
+            "items": self.items(&topic.members)?,
+        });
+        if self.found.day.is_some() {
+            value["change"] = json!(topic.change().name());
+            value["before"] = topic.before.map_or(Value::Null, |before| json!({ "day": before.day, "papers": before.papers }));
+        }
+        if !topic.parts.is_empty() {
+            let part = |part: &Topic| self.topic(part);
+            value["topics"] = Value::Array(topic.parts.iter().map(part).collect::<Result<_>>()?);
+        }
+        Ok(value)
+    }
+
+    fn items(&self, members: &[Member]) -> Result<Vec<Value>> {
+        let item = |member: &Member| {
+            let paper = (self.paper)(member.paper)?;
+            Ok(json!({ "id": paper.id(), "title": paper.title, "score": rounded(member.score), "published": paper.published, "url": link(&paper) }))
+        };
+        members.iter().map(item).collect()
+    }
+
+    fn table(&self) -> Result<String> {
+        let mut out = String::new();
+        for topic in &self.found.topics {
+            let heading = format!("{}. {} · {}", topic.id, one_line(&topic.name), facts(topic, self.found.day.is_some()));
+            out.push_str(&format!("{}\n", fit(&heading, self.width)));
+            let more = more_keywords(topic);
+            if !more.is_empty() {
+                out.push_str(&row("   also  ", &more, self.width));
+            }
+            for (number, part) in topic.parts.iter().enumerate() {
+                let name = format!("{} · {}", one_line(&part.name), plural(part.members.len() as u64, "paper"));
+                out.push_str(&row(&format!("   {}.{}  ", topic.id, number + 1), &name, self.width));
+            }
+            for member in topic.members.iter().take(self.most) {
+                out.push_str(&self.row(member, mark(topic, member))?);
+            }
+            let hidden = topic.members.len().saturating_sub(self.most);
+            if hidden > 1 {
+                out.push_str(&format!("         and {} more\n", hidden - 1));
+            }
+            if let Some(last) = topic.members.last().filter(|_| hidden > 0) {
+                out.push_str(&self.row(last, mark(topic, last))?);
+            }
+            out.push('\n');
+        }
+        if !self.found.leftovers.is_empty() {
+            out.push_str(&format!("left over · {}\n", plural(self.found.leftovers.len() as u64, "paper")));
+            for member in self.found.leftovers.iter().take(self.most) {
+                out.push_str(&self.row(member, &self.nearest(member).map_or(String::new(), |id| format!(" (nearest to {id})")))?);
+            }
+            let hidden = self.found.leftovers.len().saturating_sub(self.most);
+            if hidden > 0 {
+                out.push_str(&format!("         and {hidden} more\n"));
+            }
+            out.push('\n');
+        }
+        for gone in &self.found.gone {
+            let was = format!("{} · {} on {}", one_line(&gone.name), plural(gone.before.papers as u64, "paper"), gone.before.day);
+            out.push_str(&row(&format!("{}. gone: ", gone.id), &was, self.width));
+        }
+        let has_weak = self.found.topics.iter().any(|topic| topic.name.contains('('));
+        if out.is_empty() {
+            out.push_str("nothing to sort\n");
+        } else if has_weak {
+            out.push_str("(…) stands for what fewer than half of a topic's papers speak of\n");
+        }
+        Ok(out)
+    }
+
+    fn row(&self, member: &Member, mark: &str) -> Result<String> {
+        let paper = (self.paper)(member.paper)?;
+        let head = format!("   {:.2}  {}  ", member.score, one_line(&paper.id().to_string()));
+        // The mark is worth more than the end of a long title.
+        let width = self.width.saturating_sub(mark.chars().count());
+        let row = row(&head, &paper.title, width);
+        Ok(format!("{}{mark}\n", row.trim_end()))
+    }
+
+    fn markdown(&self) -> Result<String> {
+        let section = |heading: &str, members: &[Member]| -> Result<String> {
+            let items = members.iter().take(self.most).map(|member| Ok(markdown_item(&(self.paper)(member.paper)?, Some(member.score))));
+            let items = items.collect::<Result<String>>()?;
+            let more = members.len().saturating_sub(self.most);
+            Ok(format!("## {heading}\n\n{items}{}\n", if more > 0 { format!("- and {more} more\n") } else { String::new() }))
+        };
+        let mut out = String::new();
+        for topic in &self.found.topics {
+            out.push_str(&section(&format!("{} ({})", markdown(&topic.name), topic.members.len()), &topic.members)?);
+        }
+        if !self.found.leftovers.is_empty() {
+            out.push_str(&section(&format!("Left over ({})", self.found.leftovers.len()), &self.found.leftovers)?);
+        }
+        Ok(out)
+    }
+
+    fn html(&self) -> Result<String> {
+        let articles = |members: &[Member]| -> Result<String> {
+            members.iter().map(|member| Ok(html::article(&(self.paper)(member.paper)?, Some(member.score)))).collect()
+        };
+        let mut out = String::new();
+        for topic in &self.found.topics {
+            let facts = format!("{}{}", facts(topic, self.found.day.is_some()), said(&more_keywords(topic)));
+            out.push_str(&html::section(&topic.name, &facts, &articles(&topic.members)?));
+        }
+        if !self.found.leftovers.is_empty() {
+            out.push_str(&html::section("Left over", &plural(self.found.leftovers.len() as u64, "paper"), &articles(&self.found.leftovers)?));
+        }
+        Ok(html::page(&out))
+    }
+}
+
+/// A topic that was kept, as it stood on the last of its days, and how many papers it had on each.
 ///
 /// # Errors
 ///
-/// [`Error::Usage`] for a format that topics have not, and what `paper` fails with.
-pub fn topics(found: &Topics, paper: &dyn Fn(&Member) -> Result<Paper>, format: Format, most: usize, width: usize) -> Result<String> {
+/// As [`TopicList::render`].
+pub fn topic_over_days(days: &[KeptTopic], list: &TopicList<'_>, format: Format) -> Result<String> {
     match format {
-        Format::Table => table(found, paper, most, width),
-        Format::Markdown => for_markdown(found, paper, most),
+        Format::Table => {
+            let days = days.iter().map(|day| format!("{} {}", day.day, day.papers.len())).collect::<Vec<_>>().join(" · ");
+            Ok(format!("{}\n{}", list.table()?.trim_end(), row("   days  ", &days, list.width)))
+        }
         Format::Json => {
-            let topic = |(number, topic): (usize, &Topic)| -> Result<Value> {
-                let items = topic.members.iter().map(|member| item(member, paper)).collect::<Result<Vec<_>>>()?;
-                Ok(json!({ "id": number + 1, "label": topic.name, "keywords": keywords(topic), "items": items }))
-            };
-            Ok(pretty(&Value::Array(found.topics.iter().enumerate().map(topic).collect::<Result<_>>()?)))
+            let mut topic = list.json()?[0].take();
+            topic["days"] = days.iter().map(|day| json!({ "day": day.day, "papers": day.papers.len() })).collect();
+            Ok(pretty(&topic))
         }
-        Format::Jsonl => {
-            lines(found, paper, |id, topic, label, score| format!("{}\n", json!({ "id": id, "topic": topic, "label": label, "score": score })))
-        }
-        Format::Tsv => lines(found, paper, |id, topic, label, score| {
-            format!("{id}\t{}\t{}\t{score}\n", topic.map(|topic| topic.to_string()).unwrap_or_default(), one_line(label.unwrap_or_default()))
-        }),
-        Format::Ids => lines(found, paper, |id, _, _, _| format!("{id}\n")),
-        Format::Csv | Format::Bibtex | Format::Html => {
-            Err(Error::usage("topics have no such format; expected table, json, jsonl, tsv or markdown".to_owned()))
-        }
+        _ => list.render(format),
     }
 }
 
-/// A line a paper, topic by topic, and then those that are left over.
-fn lines(
-    found: &Topics,
-    paper: &dyn Fn(&Member) -> Result<Paper>,
-    line: impl Fn(&str, Option<usize>, Option<&str>, Value) -> String,
-) -> Result<String> {
-    let in_topics = found.topics.iter().flat_map(|topic| topic.members.iter().map(move |member| (member, Some(topic))));
-    let all = in_topics.chain(found.leftovers.iter().map(|member| (member, None)));
-    let one = |(member, topic): (&Member, Option<&Topic>)| {
-        let (number, label) = (topic.map(|_| member.topic + 1), topic.map(|topic| topic.name.as_str()));
-        Ok(line(&paper(member)?.id().to_string(), number, label, rounded(member.score)))
-    };
-    all.map(one).collect()
+fn said(keywords: &str) -> String {
+    if keywords.is_empty() { String::new() } else { format!(" · also {keywords}") }
 }
 
-fn item(member: &Member, paper: &dyn Fn(&Member) -> Result<Paper>) -> Result<Value> {
-    let paper = paper(member)?;
-    Ok(json!({ "id": paper.id(), "title": paper.title, "score": rounded(member.score), "published": paper.published, "url": link(&paper) }))
+/// How many papers a topic has, and what became of it.
+fn facts(topic: &Topic, of_day: bool) -> String {
+    let papers = plural(topic.members.len() as u64, "paper");
+    match (topic.change(), topic.before) {
+        (Change::New, _) if of_day => format!("{papers} · new"),
+        (Change::Same, Some(before)) => format!("{papers} · as many as on {}", before.day),
+        (change, Some(before)) => format!("{papers} · {} from {} on {}", change.name(), before.papers, before.day),
+        _ => papers,
+    }
 }
 
-fn keywords(topic: &Topic) -> Vec<Value> {
-    topic.keywords.iter().map(|keyword| json!({ "text": keyword.text, "share": rounded(keyword.share) })).collect()
+/// The first keywords that are not in the name.
+fn more_keywords(topic: &Topic) -> String {
+    topic.keywords.iter().skip(topic.in_name).take(KEYWORDS).map(|keyword| one_line(&keyword.text)).collect::<Vec<_>>().join(", ")
 }
 
-fn papers_of(count: usize) -> String {
-    if count == 1 { "1 paper".to_owned() } else { format!("{count} papers") }
+/// What a paper is to its topic, where that has several.
+fn mark(topic: &Topic, member: &Member) -> &'static str {
+    let is_last = topic.members.last().is_some_and(|last| last.paper == member.paper);
+    match topic.members.len() {
+        ..3 => "",
+        _ if topic.typical == Some(member.paper) => " (most typical)",
+        _ if is_last => " (most surprising)",
+        _ => "",
+    }
 }
 
-fn table(found: &Topics, paper: &dyn Fn(&Member) -> Result<Paper>, most: usize, width: usize) -> Result<String> {
-    let mut out = String::new();
-    let list = |out: &mut String, members: &[Member], with_topic: bool| -> Result<()> {
-        for member in members.iter().take(most) {
-            let paper = paper(member)?;
-            let near = if with_topic && !found.topics.is_empty() { format!(" (nearest: topic {})", member.topic + 1) } else { String::new() };
-            out.push_str(&row(&format!("   {:.2}  {}  ", member.score, one_line(&paper.id().to_string())), &format!("{}{near}", paper.title), width));
-        }
-        if members.len() > most {
-            out.push_str(&format!("         and {} more\n", members.len() - most));
-        }
-        out.push('\n');
-        Ok(())
-    };
-    for (number, topic) in found.topics.iter().enumerate() {
-        let name = if topic.name.is_empty() { "(no name)" } else { &topic.name };
-        out.push_str(&format!("{}\n", fit(&format!("{}. {name} · {}", number + 1, papers_of(topic.members.len())), width)));
-        list(&mut out, &topic.members, false)?;
-    }
-    if !found.leftovers.is_empty() {
-        out.push_str(&format!("left over · {}\n", papers_of(found.leftovers.len())));
-        list(&mut out, &found.leftovers, true)?;
-    }
-    if out.is_empty() {
-        out.push_str("nothing to sort\n");
-    }
-    Ok(out)
-}
-
-fn for_markdown(found: &Topics, paper: &dyn Fn(&Member) -> Result<Paper>, most: usize) -> Result<String> {
-    let section = |heading: String, members: &[Member]| -> Result<String> {
-        let items = members.iter().take(most).map(|member| Ok(markdown_item(&paper(member)?, Some(member.score)))).collect::<Result<String>>()?;
-        let more = members.len().saturating_sub(most);
-        Ok(format!("## {heading}\n\n{items}{}\n", if more > 0 { format!("- and {more} more\n") } else { String::new() }))
-    };
-    let mut out = String::new();
-    for topic in &found.topics {
-        out.push_str(&section(format!("{} ({})", markdown(&topic.name), topic.members.len()), &topic.members)?);
-    }
-    if !found.leftovers.is_empty() {
-        out.push_str(&section(format!("Left over ({})", found.leftovers.len()), &found.leftovers)?);
-    }
-    Ok(out)
+fn cells(member: &Member, topic: Option<&Topic>, paper: &Paper) -> Vec<String> {
+    let (id, label) = topic.map(|topic| (topic.id.to_string(), one_line(&topic.name))).unwrap_or_default();
+    let mut cells = vec![id, label, member.score.to_string()];
+    cells.extend(paper_cells(paper));
+    cells
 }

@@ -15,8 +15,11 @@
 //! | `leiden` | communities of a graph |
 //! | `linkage` | a few papers: groups |
 //! | `spans`, `names` | phrases, and what a topic is called |
+//! | `days`, `assign` | topics that go on from day to day |
 //! | `layout` | places on a map |
 
+mod assign;
+mod days;
 mod graph;
 mod layout;
 mod leiden;
@@ -32,9 +35,11 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::library::{Filter, Library, PaperRow};
+use crate::paper::Date;
 use crate::vector::Vectors;
 use papers::{Centroid, Papers};
 
+pub use days::{Before, Change, Gone, by_day, of_day};
 pub use layout::{Position, lay_out};
 
 /// Up to so many papers every pair is compared.
@@ -95,11 +100,19 @@ pub struct Topics {
     pub leftovers: Vec<Member>,
     /// Papers that have no vector.
     pub without_vector: u64,
+    /// The day whose papers they are.
+    pub day: Option<Date>,
+    /// Topics of the day before that are not there any more.
+    pub gone: Vec<Gone>,
 }
 
 /// A group of papers.
 #[derive(Debug, Clone)]
 pub struct Topic {
+    /// Its number: of a day's topic, that of the topic of earlier days with which it goes on.
+    pub id: i64,
+    /// How it stood before, if it goes on.
+    pub before: Option<Before>,
     /// What it is called: two or three phrases, in parentheses those that fewer than half of its papers have.
     pub name: String,
     /// Phrases that its papers have and others have not: first those of the name, and then the most telling first.
@@ -109,7 +122,7 @@ pub struct Topic {
     /// Those most like the others first: the first one is the medoid, and the last the most surprising.
     pub members: Vec<Member>,
     /// The most typical paper: the one that belongs most clearly here and to no other topic.
-    pub typical: PaperRow,
+    pub typical: Option<PaperRow>,
     /// Topics within it, if it has many papers.
     pub parts: Vec<Topic>,
 }
@@ -148,7 +161,7 @@ pub fn topics(library: &Library, options: &Options) -> Result<Topics> {
     }
     let (papers, without_vector) = Papers::read(library, options)?;
     let (topics, leftovers) = papers.sort(&(0..papers.len()).collect::<Vec<_>>(), options)?;
-    Ok(Topics { topics, leftovers, without_vector })
+    Ok(Topics { topics, leftovers, without_vector, day: options.filter.date, gone: Vec::new() })
 }
 
 impl Papers {
@@ -170,8 +183,16 @@ impl Papers {
             let medoid = group.iter().find(|row| members.first().is_some_and(|member| self.rows[**row] == member.paper));
             let title = medoid.map(|row| self.briefs[*row].title.as_str()).unwrap_or_default();
             let parts = if group.len() >= MANY && groups.len() > 1 { self.parts(group)? } else { Vec::new() };
-            let typical = typical.unwrap_or(PaperRow(0));
-            topics.push(Topic { name: named.label(title), in_name: named.in_name, keywords: named.keywords, members, typical, parts });
+            topics.push(Topic {
+                id: number as i64 + 1,
+                before: None,
+                name: named.label(title),
+                in_name: named.in_name,
+                keywords: named.keywords,
+                members,
+                typical,
+                parts,
+            });
         }
         let left = rows.iter().filter(|row| !groups.iter().any(|group| group.binary_search(row).is_ok()));
         let leftovers = left.filter_map(|row| self.nearest(*row, &centroids, None)).collect();

@@ -79,13 +79,14 @@ impl Papers {
 
     /// The middle of some papers.
     pub(super) fn centroid(&self, group: &[usize]) -> Centroid {
-        let mut centroid = Centroid { vector: vec![0.0; self.dim()], words: vec![0.0; self.vocabulary], square: 0.0 };
+        let mut centroid =
+            Centroid { vector: vec![0.0; self.dim()], words: vec![0.0; self.vocabulary], square: 0.0, papers: group.len() as f32, squares: 0.0 };
         for features in group.iter().map(|row| &self.features[*row]) {
             centroid.vector.iter_mut().zip(&features.vector).for_each(|(sum, x)| *sum += x);
             features.words.iter().for_each(|&(number, weight)| centroid.words[number as usize] += weight);
+            centroid.squares += square(features);
         }
-        let square = |x: &[f32]| dot(x, x);
-        centroid.square = (1.0 - BLEND) * square(&centroid.vector) + BLEND * square(&centroid.words);
+        centroid.square = (1.0 - BLEND) * dot(&centroid.vector, &centroid.vector) + BLEND * dot(&centroid.words, &centroid.words);
         centroid
     }
 }
@@ -111,6 +112,9 @@ pub(super) struct Centroid {
     vector: Vec<f32>,
     words: Vec<f32>,
     square: f32,
+    papers: f32,
+    /// The sum of the squares of the features.
+    squares: f32,
 }
 
 impl Centroid {
@@ -129,6 +133,31 @@ impl Centroid {
         let (product, own) = (self.product(features), square(features));
         let without = self.square - 2.0 * product + own;
         if without > 1e-4 * own { (product - own) / (own * without).sqrt().max(f32::MIN_POSITIVE) } else { 1.0 }
+    }
+}
+
+/// How much of a paper's likeness to itself counts as likeness in its topic; with 1, topics were compared by the cosine of their means.
+const CHANCE: f32 = 0.3;
+
+impl Centroid {
+    /// The inner product of the means of the two.
+    fn of_means(&self, other: &Self) -> f32 {
+        let product = (1.0 - BLEND) * dot(&self.vector, &other.vector) + BLEND * dot(&self.words, &other.words);
+        product / (self.papers * other.papers).max(1.0)
+    }
+
+    /// How alike the papers of two topics are, beside how alike those of each are among themselves: near 1 if the two might be one.
+    /// Seen from the middle of all, so that what all topics have in common makes no two of them alike. A paper is not compared with
+    /// itself, or topics of a few papers would be like none.
+    pub(super) fn likeness_around(&self, other: &Self, middle: &Self) -> f32 {
+        let apart = |a: &Self, b: &Self| a.of_means(b) - a.of_means(middle) - b.of_means(middle) + middle.of_means(middle);
+        let among = |a: &Self| {
+            let own = a.squares / a.papers - 2.0 * a.of_means(middle) + middle.of_means(middle);
+            let pairs = (a.papers * apart(a, a) - own) / (a.papers - 1.0).max(1.0);
+            // Of few pairs the mean may be small by chance.
+            pairs.max(0.0) + CHANCE * own / a.papers
+        };
+        apart(self, other) / (among(self) * among(other)).max(f32::MIN_POSITIVE).sqrt()
     }
 }
 

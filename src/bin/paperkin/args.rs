@@ -347,8 +347,11 @@ pub(crate) struct Cluster {
     /// Those of the digest of this day
     #[arg(long, value_name = "DAY")]
     pub date: Option<String>,
+    /// Topics of each day, and how they go on from day to day
+    #[arg(long, value_name = "day", value_parser = ["day"], hide_possible_values = true, conflicts_with_all = ["date", "query", "map"])]
+    pub by: Option<String>,
     /// The 500 papers nearest to this text
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", conflicts_with = "keep")]
     pub query: Option<String>,
     /// How fine topics are: coarse, medium or fine
     #[arg(long, value_name = "HOW", default_value = "medium", hide_default_value = true, conflicts_with = "topics")]
@@ -359,6 +362,12 @@ pub(crate) struct Cluster {
     /// Also draw a map to look around in, as FILE.html, or as a picture, FILE.svg
     #[arg(long, value_name = "FILE")]
     pub map: Option<PathBuf>,
+    /// Keep a day's topics in the library, so that those of later days go on with them
+    #[arg(long, conflicts_with = "inputs")]
+    pub keep: bool,
+    /// Name topics by this command: it gets them as JSON, and answers with JSON, as {"1": "a name"}
+    #[arg(long, value_name = "COMMAND")]
+    pub label_with: Option<String>,
     /// The largest share of papers that may be in no topic
     #[arg(long, value_name = "SHARE", default_value = "10%")]
     pub max_leftover: String,
@@ -394,8 +403,11 @@ pub(crate) struct Ls {
 #[derive(ClapArgs)]
 pub(crate) struct Show {
     /// Ids in any form, or unique parts of titles
-    #[arg(required = true, value_name = "ID|TITLE")]
+    #[arg(required_unless_present = "topic", value_name = "ID|TITLE")]
     pub papers: Vec<String>,
+    /// A topic that `cluster --keep` kept, by its number: its days and all of its papers
+    #[arg(long, value_name = "ID", conflicts_with_all = ["papers", "inputs"])]
+    pub topic: Option<i64>,
     #[command(flatten)]
     pub from: From,
     #[command(flatten)]

@@ -5,14 +5,14 @@ use std::path::Path;
 use paperkin::ingest::Embed;
 use paperkin::library::{Filter, Library};
 use paperkin::recommend::{self, Desk};
-use paperkin::render::{Map, MapPoint, MapTopic};
+use paperkin::render::{Flow, Map, MapPoint, MapTopic, TopicList};
 use paperkin::topics::{self, Member, Options, Topic, Topics};
 use paperkin::{Error, ExitClass, Result, render};
 
 use crate::add::{Asked, library};
 use crate::args::Cluster;
 use crate::settings::{Settings, day};
-use crate::{output, question};
+use crate::{label, output, question};
 
 /// Papers nearest to a text, among which topics are looked for.
 const NEAREST: usize = 500;
@@ -25,28 +25,69 @@ pub(crate) fn run(args: &Cluster, settings: &Settings) -> Result<ExitClass> {
     let options =
         Options { granularity: args.granularity.parse()?, count: args.topics, max_leftover: share(&args.max_leftover)?, filter, among: None };
     let drawing = args.map.as_deref().map(drawing).transpose()?;
-    let Asked { library, embedder, class } = library(&args.from, Embed::Titles, settings)?;
-    let among = match &args.query {
-        None => None,
-        Some(text) => {
+    if args.keep && options.filter.date.is_none() && args.by.is_none() {
+        return Err(Error::usage("the topics of a day are kept: give --date DAY or --by day with --keep"));
+    }
+    let Asked { mut library, embedder, class } = match args.keep {
+        true => Asked { library: settings.library_to_write()?, embedder: None, class: ExitClass::Done },
+        false => library(&args.from, Embed::Titles, settings)?,
+    };
+    let mut found = match (&args.by, options.filter.date, &args.query) {
+        (Some(_), ..) => by_day(&library, options)?,
+        (None, None, None) => vec![topics::topics(&library, &options)?],
+        (None, Some(date), None) => vec![topics::of_day(&library, date, &options)?],
+        (None, _, Some(text)) => {
             let mut embedder = embedder.map_or_else(|| settings.embedder(), Ok)?;
             let asked = recommend::Options { count: NEAREST, filter: options.filter.clone(), ..recommend::Options::of_question() };
             let hits = Desk::new(&library)?.search(&question::text(text)?, embedder.get()?, &asked)?;
-            Some(hits.into_iter().map(|hit| hit.row).collect())
+            let among = Some(hits.into_iter().map(|hit| hit.row).collect());
+            vec![topics::topics(&library, &Options { among, ..options })?]
         }
     };
-    let found = topics::topics(&library, &Options { among, ..options })?;
-    if found.without_vector > 0 {
-        output::say(settings, &format!("note: {} without an abstract are in no topic", render::plural(found.without_vector, "paper")));
+    let named = match &args.label_with {
+        Some(command) => label::rename(command, &mut found, &|row| library.paper(row))?,
+        None => true,
+    };
+    tell(&found, settings);
+    if args.keep {
+        for found in &found {
+            let Some(day) = found.day else { continue };
+            library.keep_topics(day, &found.topics.iter().map(|topic| topic.kept(day)).collect::<Vec<_>>())?;
+        }
     }
-    if let (Some(path), Some(drawing)) = (&args.map, drawing) {
-        let text = drawing(&map(&library, &found, args.query.as_deref().unwrap_or("Papers"))?);
+    if let (Some(path), Some(drawing), [found]) = (&args.map, drawing, &found[..]) {
+        let text = drawing(&map(&library, found, args.query.as_deref().unwrap_or("Papers"))?);
         std::fs::write(path, text).map_err(|e| Error::io("cannot write", path, e))?;
         output::say(settings, &format!("the map is in {}", path.display()));
     }
-    let most = args.narrow.limit.unwrap_or(SHOWN);
-    output::print(&render::topics(&found, &|member| library.paper(member.paper), format, most, output::width())?)?;
-    Ok(class)
+    let (paper, width) = (|row| library.paper(row), output::width());
+    let text = match (&found[..], &args.by) {
+        ([found], None) => TopicList { found, paper: &paper, most: args.narrow.limit.unwrap_or(SHOWN), width }.render(format)?,
+        (days, _) => Flow { days, paper: &paper, width }.render(format)?,
+    };
+    output::print(&text)?;
+    Ok(if named { class } else { ExitClass::Partial })
+}
+
+/// The topics of every day on which there are papers.
+fn by_day(library: &Library, mut options: Options) -> Result<Vec<Topics>> {
+    let days = library.days(options.filter.since.take(), options.filter.until.take())?;
+    topics::by_day(library, &days, &options)
+}
+
+/// What the answer itself does not say.
+fn tell(found: &[Topics], settings: &Settings) {
+    let without: u64 = found.iter().map(|found| found.without_vector).sum();
+    if without > 0 {
+        output::say(settings, &format!("note: {} without an abstract are in no topic", render::plural(without, "paper")));
+    }
+    for found in found {
+        if let ([topic], papers) = (&found.topics[..], found.leftovers.len()) {
+            let papers = render::plural((topic.members.len() + papers) as u64, "paper");
+            let day = found.day.map_or(String::new(), |day| format!("{day}: "));
+            output::say(settings, &format!("note: {day}one topic: {papers} are too few, or too much alike, to be told apart"));
+        }
+    }
 }
 
 /// How a map is drawn, as its file's name says.

@@ -4,6 +4,8 @@ use paperkin::ingest::Embed;
 use paperkin::library::Filter;
 use paperkin::recommend::{self, Group};
 use paperkin::render::Answer;
+use paperkin::render::TopicList;
+use paperkin::topics::{Topic, Topics};
 use paperkin::{Error, ExitClass, Result, render};
 
 use crate::add::{Asked, library};
@@ -51,6 +53,9 @@ fn duplicates(args: &Ls, at_least: f32, settings: &Settings) -> Result<ExitClass
 
 pub(crate) fn show(args: &Show, settings: &Settings) -> Result<ExitClass> {
     let format = output::format(&args.form, settings)?;
+    if let Some(id) = args.topic {
+        return topic(id, format, settings);
+    }
     let Asked { library, class, .. } = library(&args.from, Embed::Nothing, settings)?;
     let rows = args.papers.iter().map(|asked| library.find(asked)).collect::<Result<Vec<_>>>()?;
     let papers = rows.iter().map(|&row| library.paper(row)).collect::<Result<Vec<_>>>()?;
@@ -63,6 +68,23 @@ pub(crate) fn show(args: &Show, settings: &Settings) -> Result<ExitClass> {
     };
     output::print(&text)?;
     Ok(class)
+}
+
+/// A topic that was kept, with its days, and the papers of the last of them.
+fn topic(id: i64, format: render::Format, settings: &Settings) -> Result<ExitClass> {
+    let library = settings.library()?;
+    let days = library.kept_topic(id)?;
+    let Some(last) = days.last() else {
+        return Err(Error::Usage {
+            message: format!("no topic {id} is kept"),
+            hint: Some("`paperkin cluster --date DAY --keep` keeps the topics of a day, and prints their numbers".to_owned()),
+        });
+    };
+    let before = days.iter().rev().nth(1);
+    let found = Topics { topics: vec![Topic::of_kept(last, before)], day: Some(last.day), ..Topics::default() };
+    let list = TopicList { found: &found, paper: &|row| library.paper(row), most: usize::MAX, width: output::width() };
+    output::print(&render::topic_over_days(&days, &list, format)?)?;
+    Ok(ExitClass::Done)
 }
 
 pub(crate) fn rm(args: &Rm, settings: &Settings) -> Result<ExitClass> {

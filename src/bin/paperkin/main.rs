@@ -6,6 +6,7 @@ mod args;
 mod cluster;
 mod eval;
 mod export;
+mod label;
 mod likes;
 mod lists;
 mod model;

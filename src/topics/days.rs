@@ -1,0 +1,174 @@
+//! Topics over days: what a day speaks of goes on with what earlier days spoke of.
+//!
+//! A topic of a day and one of an earlier day are compared by their papers, in meaning and words. Pairs are chosen by
+//! assignment, so that the sum of their likeness is largest, and only those that are alike enough go on: then number and name stay.
+
+use std::collections::BTreeMap;
+
+use super::assign::assign;
+use super::papers::{Centroid, Papers};
+use super::{Keyword, Member, Options, Topic, Topics, topics};
+use crate::error::Result;
+use crate::library::{Filter, KeptTopic, Library};
+use crate::paper::{Date, days_before};
+
+/// From this likeness on two topics are one. In a week of arXiv those that a reader would call one have 0.57 and more, those that
+/// share a field have 0.56 and less.
+const SAME: f32 = 0.55;
+/// A topic that was not there for so many days is forgotten.
+const MEMORY: i32 = 30;
+
+/// How a topic stood before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Before {
+    /// The last day on which it was there.
+    pub day: Date,
+    /// Its papers on that day.
+    pub papers: usize,
+}
+
+/// A topic that is not there any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Gone {
+    pub id: i64,
+    pub name: String,
+    pub before: Before,
+}
+
+/// What became of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Change {
+    New,
+    Grown,
+    Shrunk,
+    Same,
+}
+
+impl Before {
+    fn of(topic: &KeptTopic) -> Self {
+        Self { day: topic.day, papers: topic.papers.len() }
+    }
+}
+
+impl Topic {
+    /// What became of it since it was there before.
+    pub fn change(&self) -> Change {
+        match self.before.map(|before| self.members.len().cmp(&before.papers)) {
+            None => Change::New,
+            Some(std::cmp::Ordering::Greater) => Change::Grown,
+            Some(std::cmp::Ordering::Less) => Change::Shrunk,
+            Some(std::cmp::Ordering::Equal) => Change::Same,
+        }
+    }
+}
+
+impl Change {
+    /// In one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Grown => "grown",
+            Self::Shrunk => "shrunk",
+            Self::Same => "same",
+        }
+    }
+}
+
+/// The topics of a day, which go on with those that the library keeps.
+///
+/// # Errors
+///
+/// As [`topics`].
+pub fn of_day(library: &Library, day: Date, options: &Options) -> Result<Topics> {
+    Ok(by_day(library, &[day], options)?.pop().unwrap_or_default())
+}
+
+/// The topics of some days, in their order, each of which goes on with those before it and with those that the library keeps. A
+/// day's own kept topics are found again.
+///
+/// # Errors
+///
+/// As [`topics`].
+pub fn by_day(library: &Library, days: &[Date], options: &Options) -> Result<Vec<Topics>> {
+    let mut known: BTreeMap<i64, KeptTopic> = BTreeMap::new();
+    let mut next = library.next_topic()?;
+    let mut followed = Vec::with_capacity(days.len());
+    for &day in days {
+        let kept = library.kept_topics(days_before(day, MEMORY), day)?;
+        // What was found for a day just now is newer than what is kept of it.
+        kept.into_iter().for_each(|topic| _ = known.entry(topic.id).or_insert(topic));
+        known.retain(|_, topic| topic.day >= days_before(day, MEMORY));
+        let filter = Filter { date: Some(day), ..options.filter.clone() };
+        let mut found = topics(library, &Options { filter, ..options.clone() })?;
+        follow(library, &mut found, known.values().cloned().collect(), &mut next)?;
+        let previous = followed.last().and_then(|found: &Topics| found.day).max(library.kept_day_before(day)?);
+        let stays = |topic: &KeptTopic| found.topics.iter().any(|found| found.id == topic.id);
+        let gone = known.values().filter(|topic| Some(topic.day) == previous && !stays(topic));
+        found.gone = gone.map(|topic| Gone { id: topic.id, name: topic.name.clone(), before: Before::of(topic) }).collect();
+        found.topics.iter().for_each(|topic| _ = known.insert(topic.id, topic.kept(day)));
+        followed.push(found);
+    }
+    Ok(followed)
+}
+
+impl Topic {
+    /// As the library keeps it.
+    pub fn kept(&self, day: Date) -> KeptTopic {
+        let keywords = self.keywords.iter().map(|keyword| (keyword.text.clone(), keyword.share)).collect();
+        let papers = self.members.iter().map(|member| (member.paper, member.score)).collect();
+        KeptTopic { id: self.id, name: self.name.clone(), day, keywords, typical: self.typical, papers }
+    }
+
+    /// As the library kept it; `before` is how it stood on the day before.
+    pub fn of_kept(kept: &KeptTopic, before: Option<&KeptTopic>) -> Self {
+        let keyword = |(text, share): &(String, f32)| Keyword { text: text.clone(), share: *share };
+        Self {
+            id: kept.id,
+            before: before.map(Before::of),
+            name: kept.name.clone(),
+            keywords: kept.keywords.iter().map(keyword).collect(),
+            in_name: 0,
+            members: kept.papers.iter().map(|&(paper, score)| Member { paper, topic: 0, score }).collect(),
+            typical: kept.typical,
+            parts: Vec::new(),
+        }
+    }
+}
+
+/// Gives each topic the number and name of the one that it goes on with, or the next number.
+fn follow(library: &Library, found: &mut Topics, known: Vec<KeptTopic>, next: &mut i64) -> Result<()> {
+    let of_found = found.topics.iter().flat_map(|topic| &topic.members).map(|member| member.paper);
+    let of_known = known.iter().flat_map(|topic| &topic.papers).map(|(row, _)| *row);
+    let among = Some(of_found.chain(of_known).collect());
+    let (papers, _) = Papers::read(library, &Options { among, ..Options::default() })?;
+    let places: BTreeMap<_, _> = papers.rows.iter().enumerate().map(|(place, row)| (*row, place)).collect();
+    let centroid = |rows: &mut dyn Iterator<Item = crate::library::PaperRow>| {
+        papers.centroid(&rows.filter_map(|row| places.get(&row).copied()).collect::<Vec<_>>())
+    };
+    let middle = papers.centroid(&(0..papers.len()).collect::<Vec<_>>());
+    let of_known: Vec<Centroid> = known.iter().map(|topic| centroid(&mut topic.papers.iter().map(|(row, _)| *row))).collect();
+    let of_found = found.topics.iter().map(|topic| centroid(&mut topic.members.iter().map(|member| member.paper)));
+    let worth: Vec<Vec<f64>> =
+        of_found.map(|one| of_known.iter().map(|other| f64::from(one.likeness_around(other, &middle) - SAME)).collect()).collect();
+    let partners = assign(&worth);
+    for (topic, partner) in found.topics.iter_mut().zip(&partners) {
+        match partner {
+            Some(partner) => {
+                let partner = &known[*partner];
+                (topic.id, topic.name) = (partner.id, partner.name.clone());
+                topic.before = match found.day {
+                    // It was kept of this very day.
+                    Some(day) if day == partner.day => library.kept_topic(partner.id)?.iter().rfind(|topic| topic.day < day).map(Before::of),
+                    _ => Some(Before::of(partner)),
+                };
+            }
+            None => {
+                topic.id = *next;
+                *next += 1;
+            }
+        }
+    }
+    Ok(())
+}
