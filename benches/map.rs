@@ -105,7 +105,7 @@ fn names(titles: &[String], own: &[usize]) -> Vec<MapTopic> {
         best.sort_by(|a, b| b.1.total_cmp(&a.1));
         let keywords: Vec<String> = best.iter().take(6).map(|(word, _)| (*word).clone()).collect();
         let name = if keywords.is_empty() { format!("Topic {number}") } else { keywords.iter().take(2).cloned().collect::<Vec<_>>().join(", ") };
-        MapTopic { name, keywords }
+        MapTopic { name, keywords, parts: Vec::new() }
     };
     of.iter().enumerate().map(topic).collect()
 }

@@ -67,6 +67,17 @@ pub struct MapTopic {
     pub name: String,
     /// Words of it, the best first.
     pub keywords: Vec<String>,
+    /// Topics within it, whose names are shown to who looks closely.
+    pub parts: Vec<MapPart>,
+}
+
+/// A topic within a topic.
+#[derive(Debug, Clone, Default)]
+pub struct MapPart {
+    /// Its name.
+    pub name: String,
+    /// Its points, by their places in [`Map::points`].
+    pub points: Vec<usize>,
 }
 
 /// The map as one page, to look around in.
@@ -80,9 +91,15 @@ pub fn map_page(map: &Map) -> String {
             "light": hex(colour(number, Scheme::Light)), "dark": hex(colour(number, Scheme::Dark)),
         })
     };
+    let part = |(topic, part): (usize, &MapPart)| {
+        let points = part.points.iter().filter_map(|point| Some([*planes.x.get(*point)?, *planes.y.get(*point)?]));
+        json!({ "name": one_line(&part.name), "topic": topic, "papers": part.points.len(), "at": anchor(points.collect()) })
+    };
+    let parts = map.topics.iter().enumerate().flat_map(|(topic, of)| of.parts.iter().map(move |part| (topic, part)));
     let column = |text: &dyn Fn(&MapPoint) -> String| map.points.iter().map(text).collect::<Vec<String>>();
     let texts = json!({
         "topics": map.topics.iter().enumerate().map(topic).collect::<Vec<_>>(),
+        "parts": parts.map(part).collect::<Vec<_>>(),
         "ids": column(&|point| one_line(&point.id)),
         "titles": column(&|point| one_line(&point.title)),
         "abstracts": column(&|point| beginning(&one_line(&point.abstract_text))),
@@ -209,28 +226,14 @@ impl Planes {
         points.filter(move |(_, own)| **own == topic).map(|((x, y), _)| [*x, *y])
     }
 
-    /// Where a topic's name stands: in the middle of the points around its fullest place.
+    /// Where the name of each topic stands.
     fn anchors(&self, topics: usize) -> Vec<Option<[u16; 2]>> {
-        const CELLS: usize = 24;
-        let cell = |[x, y]: [u16; 2]| [x, y].map(|x| usize::from(x) * CELLS / (usize::from(u16::MAX) + 1));
         let mut points: Vec<Vec<[u16; 2]>> = vec![Vec::new(); topics];
         for ((x, y), topic) in self.x.iter().zip(&self.y).zip(&self.topics) {
             if let Some(points) = points.get_mut(usize::from(*topic)) {
                 points.push([*x, *y]);
             }
         }
-        let anchor = |points: Vec<[u16; 2]>| {
-            let mut counts = [[0u32; CELLS]; CELLS];
-            points.iter().map(|point| cell(*point)).for_each(|[x, y]| counts[y][x] += 1);
-            let is_near = |a: [usize; 2], b: [usize; 2]| a[0].abs_diff(b[0]) <= 1 && a[1].abs_diff(b[1]) <= 1;
-            let around = |[x, y]: [usize; 2]| -> u32 {
-                let rows = counts[y.saturating_sub(1)..(y + 2).min(CELLS)].iter();
-                rows.map(|row| row[x.saturating_sub(1)..(x + 2).min(CELLS)].iter().sum::<u32>()).sum()
-            };
-            let fullest = points.iter().map(|point| cell(*point)).max_by_key(|at| (around(*at), counts[at[1]][at[0]], *at))?;
-            let near: Vec<[u16; 2]> = points.into_iter().filter(|point| is_near(cell(*point), fullest)).collect();
-            Some([0, 1].map(|axis| (near.iter().map(|point| u64::from(point[axis])).sum::<u64>() / near.len() as u64) as u16))
-        };
         points.into_iter().map(anchor).collect()
     }
 
@@ -239,6 +242,22 @@ impl Planes {
         let most = |plane: &[u16]| f64::from(plane.iter().copied().max().unwrap_or(0)) * PICTURE / f64::from(u16::MAX);
         [most(&self.x) + 2.0 * EDGE, most(&self.y) + 2.0 * EDGE]
     }
+}
+
+/// The middle of the points around their fullest place; nothing without points.
+fn anchor(points: Vec<[u16; 2]>) -> Option<[u16; 2]> {
+    const CELLS: usize = 24;
+    let cell = |[x, y]: [u16; 2]| [x, y].map(|x| usize::from(x) * CELLS / (usize::from(u16::MAX) + 1));
+    let mut counts = [[0u32; CELLS]; CELLS];
+    points.iter().map(|point| cell(*point)).for_each(|[x, y]| counts[y][x] += 1);
+    let is_near = |a: [usize; 2], b: [usize; 2]| a[0].abs_diff(b[0]) <= 1 && a[1].abs_diff(b[1]) <= 1;
+    let around = |[x, y]: [usize; 2]| -> u32 {
+        let rows = counts[y.saturating_sub(1)..(y + 2).min(CELLS)].iter();
+        rows.map(|row| row[x.saturating_sub(1)..(x + 2).min(CELLS)].iter().sum::<u32>()).sum()
+    };
+    let fullest = points.iter().map(|point| cell(*point)).max_by_key(|at| (around(*at), counts[at[1]][at[0]], *at))?;
+    let near: Vec<[u16; 2]> = points.into_iter().filter(|point| is_near(cell(*point), fullest)).collect();
+    Some([0, 1].map(|axis| (near.iter().map(|point| u64::from(point[axis])).sum::<u64>() / near.len() as u64) as u16))
 }
 
 enum Scheme {
@@ -342,7 +361,11 @@ mod tests {
             link: Some(["javascript:alert(1)", "https://arxiv.org/abs/1706.03762\"onclick=\""][at % 2].to_owned()),
             date: Some(Date::constant(2026, 1, 2)),
         };
-        let topic = MapTopic { name: HOSTILE.to_owned(), keywords: vec![HOSTILE.to_owned()] };
+        let topic = MapTopic {
+            name: HOSTILE.to_owned(),
+            keywords: vec![HOSTILE.to_owned()],
+            parts: vec![MapPart { name: HOSTILE.to_owned(), points: vec![0, 9] }],
+        };
         Map { title: HOSTILE.to_owned(), points: (0..points).map(point).collect(), topics: vec![topic; 3] }
     }
 

@@ -20,7 +20,7 @@ use crate::paper::Paper;
 use crate::recommend::{Hit, Reason};
 
 pub use flow::Flow;
-pub use map::{Map, MapPoint, MapTopic, map_page, map_svg};
+pub use map::{Map, MapPart, MapPoint, MapTopic, map_page, map_svg};
 pub use record::to_json;
 pub use report::{evaluation_text, plural, recall_line, report_line, status_text};
 pub use table::{fit, one_line, rating_line};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use paperkin::render::{Map, MapPoint, MapTopic, map_page, map_svg};
+use paperkin::render::{Map, MapPart, MapPoint, MapTopic, map_page, map_svg};
 
 const PAPERS: usize = 50_000;
 const TOPICS: usize = 60;
@@ -31,8 +31,14 @@ fn made_up() -> Map {
             date: None,
         }
     };
-    let topic =
-        |at: usize| MapTopic { name: format!("{} {} <b>{at}</b>", words[at % 10], words[at / 10]), keywords: vec![words[at % 10].to_owned()] };
+    let topic = |at: usize| {
+        let part = |half: usize| MapPart {
+            name: format!("{} {half} <i>{at}</i>", words[at % 10]),
+            points: (at..PAPERS).step_by(TOPICS).filter(|point| point / TOPICS % 2 == half).collect(),
+        };
+        let parts = (0..2).map(part).collect();
+        MapTopic { name: format!("{} {} <b>{at}</b>", words[at % 10], words[at / 10]), keywords: vec![words[at % 10].to_owned()], parts }
+    };
     Map {
         title: "Made-up papers </script><script>alert(1)</script>".to_owned(),
         points: texts.into_iter().enumerate().map(point).collect(),

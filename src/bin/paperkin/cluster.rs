@@ -1,11 +1,12 @@
 //! `paperkin cluster`.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use paperkin::ingest::Embed;
-use paperkin::library::{Filter, Library};
+use paperkin::library::{Filter, Library, PaperRow};
 use paperkin::recommend::{self, Desk};
-use paperkin::render::{Flow, Map, MapPoint, MapTopic, TopicList};
+use paperkin::render::{Flow, Map, MapPart, MapPoint, MapTopic, TopicList};
 use paperkin::topics::{self, Member, Options, Topic, Topics};
 use paperkin::{Error, ExitClass, Result, render};
 
@@ -103,7 +104,8 @@ fn drawing(path: &Path) -> Result<fn(&Map) -> String> {
 fn map(library: &Library, found: &Topics, title: &str) -> Result<Map> {
     let in_topics = found.topics.iter().flat_map(|topic| &topic.members).map(|member| (member, Some(member.topic)));
     let members: Vec<(&Member, Option<usize>)> = in_topics.chain(found.leftovers.iter().map(|member| (member, None))).collect();
-    let places = topics::places(library, &members.iter().map(|(member, _)| member.paper).collect::<Vec<_>>())?;
+    let rows: Vec<PaperRow> = members.iter().map(|(member, _)| member.paper).collect();
+    let places = topics::places(library, &rows)?;
     let mut points = Vec::with_capacity(members.len());
     for ((member, topic), place) in members.into_iter().zip(places) {
         let paper = library.paper(member.paper)?;
@@ -117,8 +119,23 @@ fn map(library: &Library, found: &Topics, title: &str) -> Result<Map> {
             date: paper.published,
         });
     }
-    let topic = |topic: &Topic| MapTopic { name: topic.name.clone(), keywords: topic.keywords.iter().map(|keyword| keyword.text.clone()).collect() };
+    let point_of: HashMap<PaperRow, usize> = rows.into_iter().zip(0..).collect();
+    let part = |part: &Topic| {
+        let points = part.members.iter().filter_map(|member| point_of.get(&member.paper).copied()).collect();
+        MapPart { name: signpost(part), points }
+    };
+    let topic = |topic: &Topic| MapTopic {
+        name: signpost(topic),
+        keywords: topic.keywords.iter().map(|keyword| format!("{} {:.0} %", keyword.text, 100.0 * keyword.share)).collect(),
+        parts: topic.parts.iter().map(part).collect(),
+    };
     Ok(Map { title: title.to_owned(), points, topics: found.topics.iter().map(topic).collect() })
+}
+
+/// A topic's name without parentheses: on a map the shares stand beside the keywords.
+fn signpost(topic: &Topic) -> String {
+    let phrases: Vec<&str> = topic.keywords[..topic.in_name].iter().map(|keyword| keyword.text.as_str()).collect();
+    if phrases.is_empty() { topic.name.clone() } else { phrases.join(", ") }
 }
 
 /// `10%` or `0.1`.

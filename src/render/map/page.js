@@ -32,7 +32,7 @@
   const count = places.byteLength / 6;
   const plane = (at) => Uint16Array.from({ length: count }, (_, i) => places.getUint16(2 * (at * count + i), true));
   const xs = plane(0), ys = plane(1), topicOf = plane(2);
-  const { topics, ids, titles, abstracts, links, dates } = texts;
+  const { topics, parts, ids, titles, abstracts, links, dates } = texts;
   const sizes = new Uint32Array(topics.length + 1);
   for (const topic of topicOf) sizes[topic === NONE ? topics.length : topic]++;
 
@@ -217,20 +217,29 @@
   // --- Names -------------------------------------------------------------------------------------------------------
 
   const FONT = "system-ui, sans-serif";
-  const bySize = topics.map((_, i) => i).filter((i) => topics[i].at).sort((a, b) => sizes[b] - sizes[a] || a - b);
   const SMALL = innerWidth <= 700 ? 0.85 : 1;
-  const fontSize = (topic) => Math.round(SMALL * (12 + 9 * Math.sqrt(sizes[topic] / count)));
-  const widths = topics.map((topic, i) => { pen.font = `600 ${fontSize(i)}px ${FONT}`; return pen.measureText(topic.name).width; });
+  /** Topics, the largest first, and then the topics within them, which are shown to who looks closely. */
+  const label = (name, at, topic, papers, isPart) => {
+    const size = Math.round(SMALL * (isPart ? 12 : 12 + 9 * Math.sqrt(papers / count))), font = `${isPart ? 500 : 600} ${size}px ${FONT}`;
+    pen.font = font;
+    return { name, at, topic, papers, isPart, size, font, half: pen.measureText(name).width / 2 + 6 };
+  };
+  const largestFirst = (labels) => labels.filter((label) => label.at).sort((a, b) => b.papers - a.papers || a.topic - b.topic);
+  const labels = [
+    ...largestFirst(topics.map((topic, i) => label(topic.name, topic.at, i, sizes[i], false))),
+    ...largestFirst(parts.map((part) => label(part.name, part.at, part.topic, part.papers, true))),
+  ];
+  const CLOSE = 2;
   let placed = [], placedAt = 0;
   /** Names that have room at this scale, the largest topics first. Moving changes nothing, so that no name flickers. */
   function placeNames() {
     if (placedAt === view.scale) return;
     [placed, placedAt] = [[], view.scale];
-    for (const topic of bySize) {
-      const half = widths[topic] / 2 + 6, size = fontSize(topic);
-      const [x, y] = topics[topic].at.map((at) => at * view.scale);
-      const box = [x - half, y - size * 0.8, x + half, y + size * 0.8];
-      if (placed.every(({ box: other }) => box[2] < other[0] || other[2] < box[0] || box[3] < other[1] || other[3] < box[1])) placed.push({ topic, box });
+    for (const label of labels) {
+      if (label.isPart && view.scale < CLOSE * fitScale) break;
+      const [x, y] = label.at.map((at) => at * view.scale);
+      const box = [x - label.half, y - label.size * 0.8, x + label.half, y + label.size * 0.8];
+      if (placed.every(({ box: other }) => box[2] < other[0] || other[2] < box[0] || box[3] < other[1] || other[3] < box[1])) placed.push({ label, box });
     }
   }
   function write(text, x, y, halo) {
@@ -245,14 +254,14 @@
     pen.textBaseline = "middle";
     pen.lineJoin = "round";
     const taken = [];
-    for (const { topic, box } of placed) {
+    for (const { label, box } of placed) {
       const moved = [box[0] + view.left, box[1] + view.top, box[2] + view.left, box[3] + view.top];
       if (moved[2] < 0 || moved[0] > width || moved[3] < 0 || moved[1] > height) continue;
       taken.push(moved);
-      pen.font = `600 ${fontSize(topic)}px ${FONT}`;
-      pen.globalAlpha = chosen >= 0 && chosen !== topic ? 0.35 : 1;
+      pen.font = label.font;
+      pen.globalAlpha = chosen >= 0 && chosen !== label.topic ? 0.35 : label.isPart ? 0.85 : 1;
       pen.fillStyle = ink;
-      write(topics[topic].name, (moved[0] + moved[2]) / 2, (moved[1] + moved[3]) / 2, 4);
+      write(label.name, (moved[0] + moved[2]) / 2, (moved[1] + moved[3]) / 2, 4);
     }
     pen.globalAlpha = 1;
     drawTitles(taken);
