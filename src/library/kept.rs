@@ -1,5 +1,7 @@
 //! Topics of days that were kept, so that later days go on with them.
 
+use std::collections::BTreeMap;
+
 use rusqlite::params;
 
 use super::{Library, PaperRow};
@@ -29,24 +31,26 @@ impl Library {
         Ok(self.count("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'topics'")? == 1)
     }
 
-    /// Keeps the topics of a day in place of those that were kept of it, in one transaction. The name of a topic that is known stays.
+    /// Keeps topics in place of all that were kept of their days, in one transaction.
     ///
     /// # Errors
     ///
     /// [`Error::Store`]; then nothing was written.
-    pub fn keep_topics(&mut self, day: Date, topics: &[KeptTopic]) -> Result<()> {
-        let day = day.to_string();
+    pub fn keep_topics(&mut self, topics: &[KeptTopic]) -> Result<()> {
         self.in_transaction(|library| {
             let connection = &library.connection;
-            connection.execute("DELETE FROM topic_days WHERE day = ?1", [&day])?;
-            let mut name = connection.prepare("INSERT OR IGNORE INTO topics (topic, name) VALUES (?1, ?2)")?;
-            let mut of_day = connection
-                .prepare("INSERT INTO topic_days (day, topic, keywords, typical) SELECT ?1, ?2, ?3, (SELECT row FROM papers WHERE row = ?4)")?;
+            for topic in topics {
+                connection.execute("DELETE FROM topic_days WHERE day = ?1", [topic.day.to_string()])?;
+            }
+            let sql = "INSERT INTO topics (topic, name) VALUES (?1, ?2) ON CONFLICT (topic) DO UPDATE SET name = excluded.name";
+            let mut name = connection.prepare(sql)?;
+            let sql = "INSERT INTO topic_days (day, topic, keywords, typical) SELECT ?1, ?2, ?3, (SELECT row FROM papers WHERE row = ?4)";
+            let mut of_day = connection.prepare(sql)?;
             let sql = "INSERT INTO topic_papers (day, topic, row, score) SELECT ?1, ?2, row, ?4 FROM papers WHERE row = ?3";
             let mut paper = connection.prepare(sql)?;
             for topic in topics {
+                let (day, keywords) = (topic.day.to_string(), serde_json::to_string(&topic.keywords).unwrap_or_default());
                 name.execute(params![topic.id, topic.name])?;
-                let keywords = serde_json::to_string(&topic.keywords).unwrap_or_default();
                 of_day.execute(params![day, topic.id, keywords, topic.typical.map(|row| row.0)])?;
                 for (row, score) in &topic.papers {
                     paper.execute(params![day, topic.id, row.0, f64::from(*score)])?;
@@ -123,17 +127,25 @@ impl Library {
         Ok(KeptTopic { id, name, day, keywords: serde_json::from_str(&keywords).unwrap_or_default(), typical: typical.map(PaperRow), papers })
     }
 
-    /// The days of the digests, else of publication, that a library has papers of, from `since` to `until`, the first first.
+    /// The papers of each day from `since` to `until`: those that stood in its digest, else were published on it, as
+    /// [`Filter::date`](super::Filter::date) has it.
     ///
     /// # Errors
     ///
     /// [`Error::Store`].
-    pub fn days(&self, since: Option<Date>, until: Option<Date>) -> Result<Vec<Date>> {
-        let sql = "SELECT DISTINCT coalesce(day, published) AS d FROM papers
-            WHERE d IS NOT NULL AND (?1 IS NULL OR d >= ?1) AND (?2 IS NULL OR d <= ?2) ORDER BY d";
+    pub fn rows_by_day(&self, since: Option<Date>, until: Option<Date>) -> Result<BTreeMap<Date, Vec<PaperRow>>> {
+        let sql = "SELECT d, row FROM (SELECT coalesce(day, published) AS d, row FROM papers UNION SELECT day, row FROM sources)
+            WHERE d IS NOT NULL AND (?1 IS NULL OR d >= ?1) AND (?2 IS NULL OR d <= ?2) ORDER BY d, row";
         let text = |day: Option<Date>| day.map(|day| day.to_string());
         let mut query = self.connection.prepare_cached(sql)?;
-        let days: Vec<String> = query.query_map(params![text(since), text(until)], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        Ok(days.iter().filter_map(|day| parse_date(day)).collect())
+        let mut rows = query.query(params![text(since), text(until)])?;
+        let mut days: BTreeMap<Date, Vec<PaperRow>> = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let (day, paper): (String, i64) = (row.get(0)?, row.get(1)?);
+            if let Some(day) = parse_date(&day) {
+                days.entry(day).or_default().push(PaperRow(paper));
+            }
+        }
+        Ok(days)
     }
 }

@@ -281,6 +281,8 @@ impl Library {
             "UPDATE OR IGNORE sources SET row = ?1 WHERE row = ?2",
             "UPDATE OR IGNORE ratings SET row = ?1 WHERE row = ?2",
             "UPDATE OR IGNORE seen SET row = ?1 WHERE row = ?2",
+            "UPDATE OR IGNORE topic_papers SET row = ?1 WHERE row = ?2",
+            "UPDATE topic_days SET typical = ?1 WHERE typical = ?2",
         ];
         for sql in moves {
             self.connection.prepare_cached(sql)?.execute([row.0, other.0])?;

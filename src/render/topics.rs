@@ -7,7 +7,7 @@ use super::{Format, PAPER_COLUMNS, bibtex, csv, html, link, markdown, markdown_i
 use crate::error::Result;
 use crate::library::{KeptTopic, PaperRow};
 use crate::paper::Paper;
-use crate::topics::{Change, Member, Topic, Topics};
+use crate::topics::{Change, Keyword, Member, Topic, Topics};
 
 /// Keywords beside a name that people are shown.
 const KEYWORDS: usize = 5;
@@ -54,7 +54,7 @@ impl TopicList<'_> {
     }
 
     /// Every paper, topic by topic, and then those that are left over.
-    fn all(&self) -> impl Iterator<Item = (&Member, Option<&Topic>)> {
+    pub(super) fn all(&self) -> impl Iterator<Item = (&Member, Option<&Topic>)> {
         let in_topics = self.found.topics.iter().flat_map(|topic| topic.members.iter().map(move |member| (member, Some(topic))));
         in_topics.chain(self.found.leftovers.iter().map(|member| (member, None)))
     }
@@ -80,7 +80,15 @@ impl TopicList<'_> {
 
     /// A list of topics; the last one, without a number, holds what is left over.
     pub(super) fn json(&self) -> Result<Value> {
-        let mut topics = self.found.topics.iter().map(|topic| self.topic(topic)).collect::<Result<Vec<Value>>>()?;
+        let topic = |topic: &Topic| {
+            let mut value = self.topic(topic)?;
+            if self.found.is_compared {
+                value["change"] = json!(topic.change().name());
+                value["before"] = topic.before.map_or(Value::Null, |before| json!({ "day": before.day, "papers": before.papers }));
+            }
+            Ok(value)
+        };
+        let mut topics = self.found.topics.iter().map(topic).collect::<Result<Vec<Value>>>()?;
         if !self.found.leftovers.is_empty() {
             let mut items = self.items(&self.found.leftovers)?;
             items.iter_mut().zip(&self.found.leftovers).for_each(|(item, member)| item["nearest"] = json!(self.nearest(member)));
@@ -90,7 +98,8 @@ impl TopicList<'_> {
     }
 
     fn topic(&self, topic: &Topic) -> Result<Value> {
-        let keyword = |(place, keyword): (usize, &crate::topics::Keyword)| json!({ "text": keyword.text, "share": rounded(keyword.share), "in_name": place < topic.in_name });
+        let keyword =
+            |(place, keyword): (usize, &Keyword)| json!({ "text": keyword.text, "share": rounded(keyword.share), "in_name": place < topic.in_name });
         let id = |row: Option<PaperRow>| row.map(|row| (self.paper)(row).map(|paper| paper.id())).transpose();
         let mut value = json!({
             "id": topic.id,
@@ -101,10 +110,6 @@ impl TopicList<'_> {
             "surprising": id(topic.members.last().map(|member| member.paper))?,
             "items": self.items(&topic.members)?,
         });
-        if self.found.day.is_some() {
-            value["change"] = json!(topic.change().name());
-            value["before"] = topic.before.map_or(Value::Null, |before| json!({ "day": before.day, "papers": before.papers }));
-        }
         if !topic.parts.is_empty() {
             let part = |part: &Topic| self.topic(part);
             value["topics"] = Value::Array(topic.parts.iter().map(part).collect::<Result<_>>()?);
@@ -123,7 +128,7 @@ impl TopicList<'_> {
     fn table(&self) -> Result<String> {
         let mut out = String::new();
         for topic in &self.found.topics {
-            let heading = format!("{}. {} · {}", topic.id, one_line(&topic.name), facts(topic, self.found.day.is_some()));
+            let heading = format!("{}. {} · {}", topic.id, one_line(&topic.name), facts(topic, self.found.is_compared));
             out.push_str(&format!("{}\n", fit(&heading, self.width)));
             let more = more_keywords(topic);
             if !more.is_empty() {
@@ -160,11 +165,10 @@ impl TopicList<'_> {
             let was = format!("{} · {} on {}", one_line(&gone.name), plural(gone.before.papers as u64, "paper"), gone.before.day);
             out.push_str(&row(&format!("{}. gone: ", gone.id), &was, self.width));
         }
-        let has_weak = self.found.topics.iter().any(|topic| topic.name.contains('('));
         if out.is_empty() {
             out.push_str("nothing to sort\n");
-        } else if has_weak {
-            out.push_str("(…) stands for what fewer than half of a topic's papers speak of\n");
+        } else if has_weak(self.found) {
+            out.push_str(WEAK);
         }
         Ok(out)
     }
@@ -201,7 +205,7 @@ impl TopicList<'_> {
         };
         let mut out = String::new();
         for topic in &self.found.topics {
-            let facts = format!("{}{}", facts(topic, self.found.day.is_some()), said(&more_keywords(topic)));
+            let facts = format!("{}{}", facts(topic, self.found.is_compared), said(&more_keywords(topic)));
             out.push_str(&html::section(&topic.name, &facts, &articles(&topic.members)?));
         }
         if !self.found.leftovers.is_empty() {
@@ -236,19 +240,28 @@ fn said(keywords: &str) -> String {
 }
 
 /// How many papers a topic has, and what became of it.
-fn facts(topic: &Topic, of_day: bool) -> String {
+fn facts(topic: &Topic, is_compared: bool) -> String {
     let papers = plural(topic.members.len() as u64, "paper");
     match (topic.change(), topic.before) {
-        (Change::New, _) if of_day => format!("{papers} · new"),
+        (Change::New, _) if is_compared => format!("{papers} · new"),
         (Change::Same, Some(before)) => format!("{papers} · as many as on {}", before.day),
         (change, Some(before)) => format!("{papers} · {} from {} on {}", change.name(), before.papers, before.day),
         _ => papers,
     }
 }
 
+/// What parentheses mean.
+pub(super) const WEAK: &str = "(…) stands for what fewer than half of a topic's papers speak of, on the day that named it\n";
+
+/// True if some name has parentheses that mean something: of names that a command gave nothing is known.
+pub(super) fn has_weak(found: &Topics) -> bool {
+    found.topics.iter().any(|topic| topic.name.contains('(') && (topic.in_name > 0 || topic.before.is_some()))
+}
+
 /// The first keywords that are not in the name.
 fn more_keywords(topic: &Topic) -> String {
-    topic.keywords.iter().skip(topic.in_name).take(KEYWORDS).map(|keyword| one_line(&keyword.text)).collect::<Vec<_>>().join(", ")
+    let is_new = |keyword: &&Keyword| !topic.name.contains(&keyword.text);
+    topic.keywords.iter().filter(is_new).take(KEYWORDS).map(|keyword| one_line(&keyword.text)).collect::<Vec<_>>().join(", ")
 }
 
 /// What a paper is to its topic, where that has several.

@@ -3,13 +3,13 @@
 //! A topic of a day and one of an earlier day are compared by their papers, in meaning and words. Pairs are chosen by
 //! assignment, so that the sum of their likeness is largest, and only those that are alike enough go on: then number and name stay.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::assign::assign;
-use super::papers::{Centroid, Papers};
+use super::papers::{Apart, Papers};
 use super::{Keyword, Member, Options, Topic, Topics, topics};
-use crate::error::Result;
-use crate::library::{Filter, KeptTopic, Library};
+use crate::error::{Error, Result};
+use crate::library::{Filter, KeptTopic, Library, PaperRow};
 use crate::paper::{Date, days_before};
 
 /// From this likeness on two topics are one. In a week of arXiv those that a reader would call one have 0.57 and more, those that
@@ -76,38 +76,45 @@ impl Change {
     }
 }
 
-/// The topics of a day, which go on with those that the library keeps.
-///
-/// # Errors
-///
-/// As [`topics`].
-pub fn of_day(library: &Library, day: Date, options: &Options) -> Result<Topics> {
-    Ok(by_day(library, &[day], options)?.pop().unwrap_or_default())
-}
+/// The most days that are sorted at a time.
+const MOST_DAYS: usize = 366;
 
-/// The topics of some days, in their order, each of which goes on with those before it and with those that the library keeps. A
-/// day's own kept topics are found again.
+/// The topics of every day from `since` to `until` on which there are papers, each of which goes on with those before it and with
+/// those that the library keeps. A day's own kept topics are found again. A day is that of a digest, or else of publication. What
+/// the library keeps is of whole days, and is left aside where a filter lets only some papers through.
 ///
 /// # Errors
 ///
-/// As [`topics`].
-pub fn by_day(library: &Library, days: &[Date], options: &Options) -> Result<Vec<Topics>> {
+/// As [`topics`], and [`Error::Usage`] for more than a year of days.
+pub fn by_day(library: &Library, since: Option<Date>, until: Option<Date>, options: &Options) -> Result<Vec<Topics>> {
+    let days = library.rows_by_day(since, until)?;
+    if days.len() > MOST_DAYS {
+        let message = format!("there are papers of {} days; expected at most {MOST_DAYS}", days.len());
+        return Err(Error::Usage { message, hint: Some("narrow them with --since and --until".to_owned()) });
+    }
+    let is_whole = options.filter.is_open();
+    let allowed: Option<HashSet<PaperRow>> = if is_whole { None } else { Some(library.rows_of(&options.filter)?.into_iter().collect()) };
     let mut known: BTreeMap<i64, KeptTopic> = BTreeMap::new();
-    let mut next = library.next_topic()?;
+    let mut next = if is_whole { library.next_topic()? } else { 1 };
+    let mut previous = None;
     let mut followed = Vec::with_capacity(days.len());
-    for &day in days {
-        let kept = library.kept_topics(days_before(day, MEMORY), day)?;
-        // What was found for a day just now is newer than what is kept of it.
-        kept.into_iter().for_each(|topic| _ = known.entry(topic.id).or_insert(topic));
+    for (day, mut rows) in days {
+        rows.retain(|row| allowed.as_ref().is_none_or(|allowed| allowed.contains(row)));
+        if is_whole {
+            let kept = library.kept_topics(days_before(day, MEMORY), day)?;
+            // What was found for a day just now is newer than what is kept of it.
+            kept.into_iter().for_each(|topic| _ = known.entry(topic.id).or_insert(topic));
+            previous = previous.max(library.kept_day_before(day)?);
+        }
         known.retain(|_, topic| topic.day >= days_before(day, MEMORY));
-        let filter = Filter { date: Some(day), ..options.filter.clone() };
-        let mut found = topics(library, &Options { filter, ..options.clone() })?;
+        let mut found = topics(library, &Options { filter: Filter::default(), among: Some(rows), ..options.clone() })?;
+        (found.day, found.is_compared) = (Some(day), previous.is_some());
         follow(library, &mut found, known.values().cloned().collect(), &mut next)?;
-        let previous = followed.last().and_then(|found: &Topics| found.day).max(library.kept_day_before(day)?);
         let stays = |topic: &KeptTopic| found.topics.iter().any(|found| found.id == topic.id);
         let gone = known.values().filter(|topic| Some(topic.day) == previous && !stays(topic));
         found.gone = gone.map(|topic| Gone { id: topic.id, name: topic.name.clone(), before: Before::of(topic) }).collect();
-        found.topics.iter().for_each(|topic| _ = known.insert(topic.id, topic.kept(day)));
+        known.extend(found.topics.iter().map(|topic| (topic.id, topic.kept(day))));
+        previous = Some(day);
         followed.push(found);
     }
     Ok(followed)
@@ -141,17 +148,16 @@ impl Topic {
 fn follow(library: &Library, found: &mut Topics, known: Vec<KeptTopic>, next: &mut i64) -> Result<()> {
     let of_found = found.topics.iter().flat_map(|topic| &topic.members).map(|member| member.paper);
     let of_known = known.iter().flat_map(|topic| &topic.papers).map(|(row, _)| *row);
-    let among = Some(of_found.chain(of_known).collect());
-    let (papers, _) = Papers::read(library, &Options { among, ..Options::default() })?;
+    let mut among: Vec<PaperRow> = of_found.chain(of_known).collect();
+    among.sort_unstable();
+    among.dedup();
+    let (papers, _) = Papers::read(library, &Options { among: Some(among), ..Options::default() })?;
     let places: BTreeMap<_, _> = papers.rows.iter().enumerate().map(|(place, row)| (*row, place)).collect();
-    let centroid = |rows: &mut dyn Iterator<Item = crate::library::PaperRow>| {
-        papers.centroid(&rows.filter_map(|row| places.get(&row).copied()).collect::<Vec<_>>())
-    };
+    let centroid = |rows: &mut dyn Iterator<Item = PaperRow>| papers.centroid(&rows.filter_map(|row| places.get(&row).copied()).collect::<Vec<_>>());
     let middle = papers.centroid(&(0..papers.len()).collect::<Vec<_>>());
-    let of_known: Vec<Centroid> = known.iter().map(|topic| centroid(&mut topic.papers.iter().map(|(row, _)| *row))).collect();
-    let of_found = found.topics.iter().map(|topic| centroid(&mut topic.members.iter().map(|member| member.paper)));
-    let worth: Vec<Vec<f64>> =
-        of_found.map(|one| of_known.iter().map(|other| f64::from(one.likeness_around(other, &middle) - SAME)).collect()).collect();
+    let of_known: Vec<Apart> = known.iter().map(|topic| Apart::new(centroid(&mut topic.papers.iter().map(|(row, _)| *row)), &middle)).collect();
+    let of_found = found.topics.iter().map(|topic| Apart::new(centroid(&mut topic.members.iter().map(|member| member.paper)), &middle));
+    let worth: Vec<Vec<f64>> = of_found.map(|one| of_known.iter().map(|other| f64::from(one.likeness(other) - SAME)).collect()).collect();
     let partners = assign(&worth);
     for (topic, partner) in found.topics.iter_mut().zip(&partners) {
         match partner {

@@ -4,6 +4,8 @@
 //! likeness. `k` grows with the root of the number of papers, from 10 to 20. On papers that people sorted, likeness finds better
 //! topics than the cosine alone, and its square better ones than likeness.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 
 use super::leiden::{Graph, numbered};
@@ -107,7 +109,7 @@ fn count_of(community: &[usize]) -> usize {
 /// So many topics: a density with at least as many is looked for, and then those that are tied most become one.
 fn of_count(graph: &Graph, gamma: f64, count: usize) -> Vec<usize> {
     /// Halvings of the logarithm of the density.
-    const TRIES: usize = 16;
+    const TRIES: usize = 12;
     const DENSEST: f64 = 50.0;
     let mut best = found(graph, gamma);
     if count_of(&best) < count {
@@ -160,22 +162,30 @@ fn join(graph: &Graph, mut community: Vec<usize>, count: usize) -> Vec<usize> {
     community
 }
 
+/// Topics of fewer papers are given up.
+fn least(papers: usize) -> usize {
+    ((papers as f64 / 150.0).min((papers as f64).sqrt() / 4.0) as usize).max(3)
+}
+
 /// Topics of very few papers are given up, the smallest first: each of their papers goes to the topic that it is tied to most.
 fn dissolve(graph: &Graph, community: &mut Vec<usize>) {
-    let nodes = community.len();
-    let least = if nodes <= 10_000 { nodes / 150 } else { (nodes as f64).sqrt() as usize / 10 }.max(3);
-    loop {
-        let groups = members(community);
-        let Some(smallest) = groups.iter().min_by_key(|group| (group.len(), group[0])).filter(|group| group.len() < least && groups.len() > 1) else {
-            *community = numbered(community);
-            return;
-        };
-        let own = community[smallest[0]];
-        let largest = groups.iter().filter(|group| community[group[0]] != own).max_by_key(|group| (group.len(), std::cmp::Reverse(group[0])));
-        let Some(largest) = largest.map(|group| community[group[0]]) else { return };
-        let to: Vec<usize> = smallest.iter().map(|&node| tied_most(graph, community, node, own).map_or(largest, |(to, _)| to)).collect();
-        smallest.iter().zip(to).for_each(|(&node, to)| community[node] = to);
+    *community = numbered(community);
+    let mut members = members(community);
+    let mut by_size: BTreeSet<(usize, usize)> = members.iter().enumerate().map(|(own, group)| (group.len(), own)).collect();
+    while by_size.len() > 1 {
+        let Some(&(size, own)) = by_size.first().filter(|(size, _)| *size < least(community.len())) else { break };
+        by_size.remove(&(size, own));
+        let largest = by_size.last().map_or(own, |(_, largest)| *largest);
+        let group = std::mem::take(&mut members[own]);
+        let to: Vec<usize> = group.iter().map(|&node| tied_most(graph, community, node, own).map_or(largest, |(to, _)| to)).collect();
+        for (node, to) in group.into_iter().zip(to) {
+            community[node] = to;
+            by_size.remove(&(members[to].len(), to));
+            members[to].push(node);
+            by_size.insert((members[to].len(), to));
+        }
     }
+    *community = numbered(community);
 }
 
 /// The community to which a node is tied most but for one, and how much; of equals the first.

@@ -39,7 +39,7 @@ use crate::paper::Date;
 use crate::vector::Vectors;
 use papers::{Centroid, Papers};
 
-pub use days::{Before, Change, Gone, by_day, of_day};
+pub use days::{Before, Change, Gone, by_day};
 pub use layout::{Position, lay_out};
 
 /// Up to so many papers every pair is compared.
@@ -100,8 +100,10 @@ pub struct Topics {
     pub leftovers: Vec<Member>,
     /// Papers that have no vector.
     pub without_vector: u64,
-    /// The day whose papers they are.
+    /// The day whose papers they are, if they are of a day.
     pub day: Option<Date>,
+    /// True if earlier days are known with which they may go on.
+    pub is_compared: bool,
     /// Topics of the day before that are not there any more.
     pub gone: Vec<Gone>,
 }
@@ -161,7 +163,7 @@ pub fn topics(library: &Library, options: &Options) -> Result<Topics> {
     }
     let (papers, without_vector) = Papers::read(library, options)?;
     let (topics, leftovers) = papers.sort(&(0..papers.len()).collect::<Vec<_>>(), options)?;
-    Ok(Topics { topics, leftovers, without_vector, day: options.filter.date, gone: Vec::new() })
+    Ok(Topics { topics, leftovers, without_vector, ..Topics::default() })
 }
 
 impl Papers {

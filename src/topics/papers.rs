@@ -26,10 +26,17 @@ pub(super) struct Papers {
 impl Papers {
     /// Those of a library that a filter lets through, and how many of them have no vector.
     pub(super) fn read(library: &Library, options: &Options) -> Result<(Self, u64)> {
-        let among: Option<HashSet<&PaperRow>> = options.among.as_ref().map(|among| among.iter().collect());
-        let is_meant = |row: &PaperRow| among.as_ref().is_none_or(|among| among.contains(row));
-        let (mut found, mut without) = (Vec::new(), 0);
-        for row in library.rows_of(&options.filter)?.into_iter().filter(is_meant) {
+        let rows = match &options.among {
+            // They need not be looked for among all.
+            Some(among) if options.filter.is_open() => among.clone(),
+            Some(among) => {
+                let among: HashSet<&PaperRow> = among.iter().collect();
+                library.rows_of(&options.filter)?.into_iter().filter(|row| among.contains(row)).collect()
+            }
+            None => library.rows_of(&options.filter)?,
+        };
+        let (mut found, mut without) = (Vec::with_capacity(rows.len()), 0);
+        for row in rows {
             match library.vector(row)? {
                 Some(vector) => found.push((library.brief(row)?, row, vector)),
                 None => without += 1,
@@ -136,28 +143,46 @@ impl Centroid {
     }
 }
 
-/// How much of a paper's likeness to itself counts as likeness in its topic; with 1, topics were compared by the cosine of their means.
-const CHANCE: f32 = 0.3;
-
 impl Centroid {
     /// The inner product of the means of the two.
     fn of_means(&self, other: &Self) -> f32 {
         let product = (1.0 - BLEND) * dot(&self.vector, &other.vector) + BLEND * dot(&self.words, &other.words);
         product / (self.papers * other.papers).max(1.0)
     }
+}
+
+/// How much of a paper's likeness to itself counts as likeness in its topic; with 1, topics were compared by the cosine of their means.
+const CHANCE: f32 = 0.3;
+/// How much of the middle of all is taken away: what all topics have in common makes no two of them alike. With all of it, the only
+/// topic there is would be like none.
+const COMMON: f32 = 0.7;
+
+/// A topic, seen from the middle of all.
+pub(super) struct Apart {
+    centroid: Centroid,
+    /// The inner product of the topic's mean and what is taken away.
+    to_middle: f32,
+    middle: f32,
+    among: f32,
+}
+
+impl Apart {
+    pub(super) fn new(centroid: Centroid, middle: &Centroid) -> Self {
+        let (to_middle, middle) = (COMMON * centroid.of_means(middle), COMMON * COMMON * middle.of_means(middle));
+        let papers = centroid.papers.max(1.0);
+        let own = centroid.squares / papers - 2.0 * to_middle + middle;
+        let mean = centroid.of_means(&centroid) - 2.0 * to_middle + middle;
+        let pairs = (papers * mean - own) / (papers - 1.0).max(1.0);
+        // Of few pairs the mean may be small by chance.
+        let among = pairs.max(0.0) + CHANCE * own / papers;
+        Self { centroid, to_middle, middle, among }
+    }
 
     /// How alike the papers of two topics are, beside how alike those of each are among themselves: near 1 if the two might be one.
-    /// Seen from the middle of all, so that what all topics have in common makes no two of them alike. A paper is not compared with
-    /// itself, or topics of a few papers would be like none.
-    pub(super) fn likeness_around(&self, other: &Self, middle: &Self) -> f32 {
-        let apart = |a: &Self, b: &Self| a.of_means(b) - a.of_means(middle) - b.of_means(middle) + middle.of_means(middle);
-        let among = |a: &Self| {
-            let own = a.squares / a.papers - 2.0 * a.of_means(middle) + middle.of_means(middle);
-            let pairs = (a.papers * apart(a, a) - own) / (a.papers - 1.0).max(1.0);
-            // Of few pairs the mean may be small by chance.
-            pairs.max(0.0) + CHANCE * own / a.papers
-        };
-        apart(self, other) / (among(self) * among(other)).max(f32::MIN_POSITIVE).sqrt()
+    /// A paper is not compared with itself, or topics of a few papers would be like none.
+    pub(super) fn likeness(&self, other: &Self) -> f32 {
+        let between = self.centroid.of_means(&other.centroid) - self.to_middle - other.to_middle + self.middle;
+        between / (self.among * other.among).max(f32::MIN_POSITIVE).sqrt()
     }
 }
 

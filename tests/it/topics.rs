@@ -95,6 +95,7 @@ fn any_number_of_papers_has_an_answer() {
         (&["cluster", "--by", "week"], 2, "'week' for '--by"),
         (&["cluster", "--keep"], 2, "give --date DAY or --by day"),
         (&["cluster", "--by", "day", "--query", "entanglement"], 2, "cannot be used with"),
+        (&["cluster", "--date", "2026-08-11", "--category", "cs", "--keep"], 2, "no other choice of papers"),
         (&["show", "--topic", "7"], 2, "no topic 7 is kept"),
     ] {
         let ran = kin.run(args);
@@ -156,22 +157,22 @@ fn topics_go_on_from_day_to_day_and_keep_their_numbers_and_names() {
     let days = kin.json(&["cluster", "--by", "day", "--json"]);
     let told = |day: usize| {
         let topic = |topic: &Value| {
-            (topic["id"].as_i64().unwrap(), topic["label"].as_str().unwrap().to_owned(), topic["change"].as_str().unwrap().to_owned())
+            (topic["id"].as_i64().unwrap(), topic["label"].as_str().unwrap().to_owned(), topic["change"].as_str().unwrap_or_default().to_owned())
         };
         days[day]["topics"].as_array().unwrap().iter().filter(|topic| !topic["id"].is_null()).map(topic).collect::<Vec<_>>()
     };
     let expect =
         |topics: &[(i64, &str, &str)]| topics.iter().map(|(id, name, change)| (*id, (*name).to_owned(), (*change).to_owned())).collect::<Vec<_>>();
-    assert_eq!(told(0), expect(&[(1, "quantum entanglement", "new"), (2, "protein folding", "new"), (3, "galaxy rotation curves", "new")]));
+    assert_eq!(told(0), expect(&[(1, "quantum entanglement", ""), (2, "protein folding", ""), (3, "galaxy rotation curves", "")]));
     assert_eq!(told(1), expect(&[(1, "quantum entanglement", "grown"), (4, "stock market crashes", "new"), (2, "protein folding", "shrunk")]));
     assert_eq!(days[1]["gone"], json!([{ "id": 3, "label": "galaxy rotation curves", "day": "2026-08-10", "papers": 4 }]));
     assert_eq!(days[1]["topics"][0]["before"], json!({ "day": "2026-08-10", "papers": 6 }));
 
     let table = kin.run(&["cluster", "--by", "day"]);
-    assert!(table.out.contains("*6     +8") && table.out.contains("1 new · 1 grown · 1 shrunk · 1 gone"), "{table:?}");
+    assert!(table.out.contains("6     +8") && table.out.contains("1 new · 1 grown · 1 shrunk · 1 gone"), "{table:?}");
     assert_eq!(kin.run(&["cluster", "--by", "day", "--since", "2026-08-11", "--format", "tsv"]).out.lines().count(), 3);
     for (format, has) in
-        [("csv", "2026-08-11,1,quantum entanglement,8,grown\n"), ("markdown", "| 1 | quantum entanglement | *6 | +8 |"), ("html", "<td>+8</td>")]
+        [("csv", "2026-08-11,1,quantum entanglement,8,grown\n"), ("markdown", "| 1 | quantum entanglement | 6 | +8 |"), ("html", "<td>+8</td>")]
     {
         let ran = kin.run(&["cluster", "--by", "day", "--format", format]);
         assert!(ran.out.contains(has), "{format}: {}", ran.out);
@@ -224,14 +225,54 @@ fn a_command_may_name_topics() {
     assert_eq!(named, ["A name [2J", "protein folding", "galaxy rotation curves", "stock market crashes"]);
     let told: Value = serde_json::from_slice(&std::fs::read(told).unwrap()).unwrap();
     assert_eq!((told[0]["id"].as_i64(), told[0]["papers"].as_i64(), told[0]["titles"].as_array().unwrap().len()), (Some(1), Some(30), 10));
-    let args = with("cat > /dev/null; echo '[{\"id\": 2, \"label\": \"Folding\"}]'");
-    assert_eq!(labels(&args.iter().map(String::as_str).collect::<Vec<_>>())[1], "Folding");
     // Whatever goes wrong, the topics stay what they are.
-    for (command, says) in
-        [("exit 3", "exit status: 3"), ("echo no", "is not such JSON"), ("echo '{\"x\": \"y\"}'", "names the topic \"x\""), ("yes", "is longer than")]
-    {
+    for (command, says) in [
+        ("exit 3", "exit status: 3"),
+        ("echo no", "is not such JSON"),
+        ("echo '{\"x\": \"y\"}'", "names the topic \"x\", which was not asked for"),
+        ("yes", "is longer than"),
+    ] {
         let args = with(command);
         let ran = kin.run(&args.iter().map(String::as_str).collect::<Vec<_>>());
         assert!(ran.code == 7 && ran.err.contains(says) && ran.out.contains("quantum entanglement"), "{command}: {}", ran.err);
     }
+}
+
+#[test]
+fn a_day_of_one_topic_goes_on_too() {
+    let day = |month: &str, first: usize| {
+        let papers =
+            on(&[("quantum entanglement", 5)]).replace("2026-08-11", &format!("2026-08-{month}")).replace("\"2001.", &format!("\"20{first:02}."));
+        papers.replace("Example", &format!("Case {first} of example"))
+    };
+    let kin = library(&(day("10", 1) + &day("11", 2)));
+    for _ in 0..3 {
+        let ids = |day: &str| kin.json(&["cluster", "--date", day, "--keep", "--json"])[0]["id"].clone();
+        assert_eq!([ids("2026-08-10"), ids("2026-08-11")], [json!(1), json!(1)]);
+    }
+    assert_eq!(kin.json(&["show", "--topic", "1", "--json"])["days"].as_array().unwrap().len(), 2);
+    // A name that is given later, on the first day of a topic, is the one that is kept.
+    #[cfg(unix)]
+    {
+        let args = ["cluster", "--by", "day", "--keep", "--label-with", "cat > /dev/null; echo '{\"1\": \"Spooky\"}'"];
+        assert_eq!(kin.run(&args).code, 0);
+        assert_eq!(kin.json(&["show", "--topic", "1", "--json"])["label"], "Spooky");
+    }
+}
+
+#[test]
+fn papers_that_are_joined_stay_in_their_topics() {
+    let kin = two_days();
+    assert_eq!(kin.run(&["cluster", "--by", "day", "--keep"]).code, 0);
+    let count = || (1..5).map(|id| kin.json(&["show", "--topic", &id.to_string(), "--json"])["items"].as_array().unwrap().len()).sum::<usize>();
+    let before = count();
+    // A record that knows a paper of the first day by another title, which is one of no paper, and an id of its own.
+    let again = r#"{"id": "10.1000/xyz", "title": "Galaxies", "abstract": "Other words."}"#.to_owned() + "\n";
+    let both = r#"{"id": "2001.00011", "doi": "10.1000/xyz", "title": "Galaxies"}"#.to_owned() + "\n";
+    for (name, text) in [("again.jsonl", again), ("both.jsonl", both)] {
+        let path = kin.write(name, &text);
+        let ran = kin.run(&["add", path.to_str().unwrap()]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+    assert_eq!((kin.run(&["ls", "-q"]).out.lines().count(), count()), (30, before));
 }

@@ -347,7 +347,7 @@ pub(crate) struct Cluster {
     /// Those of the digest of this day
     #[arg(long, value_name = "DAY")]
     pub date: Option<String>,
-    /// Topics of each day, and how they go on from day to day
+    /// Topics of each day, and how they go on from day to day; --since and --until are then days of digests
     #[arg(long, value_name = "day", value_parser = ["day"], hide_possible_values = true, conflicts_with_all = ["date", "query", "map"])]
     pub by: Option<String>,
     /// The 500 papers nearest to this text
@@ -362,7 +362,7 @@ pub(crate) struct Cluster {
     /// Also draw a map to look around in, as FILE.html, or as a picture, FILE.svg
     #[arg(long, value_name = "FILE")]
     pub map: Option<PathBuf>,
-    /// Keep a day's topics in the library, so that those of later days go on with them
+    /// Keep the topics of the day, or of each day, so that those of later days go on with them
     #[arg(long, conflicts_with = "inputs")]
     pub keep: bool,
     /// Name topics by this command: it gets them as JSON, and answers with JSON, as {"1": "a name"}

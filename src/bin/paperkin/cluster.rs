@@ -26,35 +26,27 @@ pub(crate) fn run(args: &Cluster, settings: &Settings) -> Result<ExitClass> {
     let options =
         Options { granularity: args.granularity.parse()?, count: args.topics, max_leftover: share(&args.max_leftover)?, filter, among: None };
     let drawing = args.map.as_deref().map(drawing).transpose()?;
-    if args.keep && options.filter.date.is_none() && args.by.is_none() {
-        return Err(Error::usage("the topics of a day are kept: give --date DAY or --by day with --keep"));
-    }
-    let Asked { mut library, embedder, class } = match args.keep {
-        true => Asked { library: settings.library_to_write()?, embedder: None, class: ExitClass::Done },
-        false => library(&args.from, Embed::Titles, settings)?,
-    };
+    check_keep(args, &options.filter)?;
+    let Asked { library, embedder, class } = library(&args.from, Embed::Titles, settings)?;
+    let next = library.next_topic()?;
     let mut found = match (&args.by, options.filter.date, &args.query) {
-        (Some(_), ..) => by_day(&library, options)?,
         (None, None, None) => vec![topics::topics(&library, &options)?],
-        (None, Some(date), None) => vec![topics::of_day(&library, date, &options)?],
-        (None, _, Some(text)) => {
+        (_, _, None) => by_day(&library, options)?,
+        (_, _, Some(text)) => {
             let mut embedder = embedder.map_or_else(|| settings.embedder(), Ok)?;
             let asked = recommend::Options { count: NEAREST, filter: options.filter.clone(), ..recommend::Options::of_question() };
             let hits = Desk::new(&library)?.search(&question::text(text)?, embedder.get()?, &asked)?;
             let among = Some(hits.into_iter().map(|hit| hit.row).collect());
-            vec![topics::topics(&library, &Options { among, ..options })?]
+            vec![topics::topics(&library, &Options { among, filter: Filter::default(), ..options })?]
         }
     };
     let named = match &args.label_with {
         Some(command) => label::rename(command, &mut found, &|row| library.paper(row))?,
         None => true,
     };
-    tell(&found, settings);
+    tell(&found, args.topics, settings);
     if args.keep {
-        for found in &found {
-            let Some(day) = found.day else { continue };
-            library.keep_topics(day, &found.topics.iter().map(|topic| topic.kept(day)).collect::<Vec<_>>())?;
-        }
+        keep(&found, next, settings)?;
     }
     if let (Some(path), Some(drawing), [found]) = (&args.map, drawing, &found[..]) {
         let text = drawing(&map(&library, found, args.query.as_deref().unwrap_or("Papers"))?);
@@ -63,6 +55,7 @@ pub(crate) fn run(args: &Cluster, settings: &Settings) -> Result<ExitClass> {
     }
     let (paper, width) = (|row| library.paper(row), output::width());
     let text = match (&found[..], &args.by) {
+        ([], None) => TopicList { found: &Topics::default(), paper: &paper, most: 0, width }.render(format)?,
         ([found], None) => TopicList { found, paper: &paper, most: args.narrow.limit.unwrap_or(SHOWN), width }.render(format)?,
         (days, _) => Flow { days, paper: &paper, width }.render(format)?,
     };
@@ -70,23 +63,62 @@ pub(crate) fn run(args: &Cluster, settings: &Settings) -> Result<ExitClass> {
     Ok(if named { class } else { ExitClass::Partial })
 }
 
-/// The topics of every day on which there are papers.
+/// The topics of a day, or of every day on which there are papers.
 fn by_day(library: &Library, mut options: Options) -> Result<Vec<Topics>> {
-    let days = library.days(options.filter.since.take(), options.filter.until.take())?;
-    topics::by_day(library, &days, &options)
+    let filter = &mut options.filter;
+    let date = filter.date.take();
+    let (since, until) = if date.is_some() { (date, date) } else { (filter.since.take(), filter.until.take()) };
+    topics::by_day(library, since, until, &options)
+}
+
+/// What is kept are the topics of all papers of a day.
+fn check_keep(args: &Cluster, filter: &Filter) -> Result<()> {
+    if !args.keep {
+        return Ok(());
+    }
+    if filter.date.is_none() && args.by.is_none() {
+        return Err(Error::usage("the topics of a day are kept: give --date DAY or --by day with --keep"));
+    }
+    let days = if args.by.is_some() { Filter { since: None, until: None, ..filter.clone() } } else { filter.clone() };
+    if !(Filter { date: None, ..days }).is_open() {
+        return Err(Error::usage("the topics of all papers of a day are kept: --keep goes with no other choice of papers"));
+    }
+    Ok(())
+}
+
+/// Keeps the topics of days, if no other process kept some since they were numbered.
+fn keep(found: &[Topics], next: i64, settings: &Settings) -> Result<()> {
+    let of_day = |found: &Topics| found.day.map(|day| found.topics.iter().map(|topic| topic.kept(day)).collect::<Vec<_>>());
+    let kept: Vec<_> = found.iter().filter_map(of_day).flatten().collect();
+    let mut library = settings.library_to_write()?;
+    if library.next_topic()? != next {
+        return Err(Error::usage("nothing is kept: another paperkin kept topics meanwhile; run it again"));
+    }
+    library.keep_topics(&kept)
 }
 
 /// What the answer itself does not say.
-fn tell(found: &[Topics], settings: &Settings) {
+fn tell(found: &[Topics], wanted: Option<usize>, settings: &Settings) {
     let without: u64 = found.iter().map(|found| found.without_vector).sum();
     if without > 0 {
         output::say(settings, &format!("note: {} without an abstract are in no topic", render::plural(without, "paper")));
     }
-    for found in found {
-        if let ([topic], papers) = (&found.topics[..], found.leftovers.len()) {
-            let papers = render::plural((topic.members.len() + papers) as u64, "paper");
-            let day = found.day.map_or(String::new(), |day| format!("{day}: "));
-            output::say(settings, &format!("note: {day}one topic: {papers} are too few, or too much alike, to be told apart"));
+    if let (Some(wanted), [found]) = (wanted, found) {
+        if found.topics.len() != wanted {
+            let topics = render::plural(found.topics.len() as u64, "topic");
+            output::say(settings, &format!("note: {topics}; the papers do not allow {wanted}"));
+        }
+        return;
+    }
+    let is_one = |found: &&Topics| found.topics.len() == 1 && found.topics[0].members.len() > 1;
+    match (found, found.iter().filter(is_one).count()) {
+        (_, 0) => {}
+        ([found], _) => {
+            let papers = found.topics[0].members.len() + found.leftovers.len();
+            output::say(settings, &format!("note: one topic: {papers} papers are too few, or too much alike, to be told apart"));
+        }
+        (_, days) => {
+            output::say(settings, &format!("note: {} with one topic: too few papers, or too much alike", render::plural(days as u64, "day")))
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Names of topics by someone's own command, such as a language model on this machine.
 //!
 //! The command is run by the shell that the system has. It gets `[{"id", "label", "keywords", "papers", "titles"}]` on its standard
-//! input, and answers with `{"1": "a name"}` or `[{"id": 1, "label": "a name"}]`. A topic that goes on from an earlier day has its
-//! name already and is not asked for.
+//! input, and answers with `{"1": "a name"}`. A topic that goes on from an earlier day has its name already and is not asked for.
+//! paperkin waits for the command as long as it takes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
@@ -13,7 +13,6 @@ use paperkin::paper::Paper;
 use paperkin::render::{fit, one_line};
 use paperkin::topics::{Topic, Topics};
 use paperkin::{Error, Result};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::output;
@@ -24,19 +23,6 @@ const TITLES: usize = 10;
 const LONGEST: u64 = 1 << 20;
 /// The longest name, in columns of a terminal.
 const NAME: usize = 80;
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Answer {
-    Named(BTreeMap<String, String>),
-    Listed(Vec<Line>),
-}
-
-#[derive(Deserialize)]
-struct Line {
-    id: i64,
-    label: String,
-}
 
 /// Renames topics; false if the command failed and the names are those that were.
 pub(crate) fn rename(command: &str, found: &mut [Topics], paper: &dyn Fn(PaperRow) -> Result<Paper>) -> Result<bool> {
@@ -52,11 +38,14 @@ pub(crate) fn rename(command: &str, found: &mut [Topics], paper: &dyn Fn(PaperRo
             return Ok(false);
         }
     };
-    for topic in found.iter_mut().flat_map(|found| &mut found.topics) {
-        if let Some(name) = names.get(&topic.id) {
-            topic.name.clone_from(name);
-            topic.in_name = 0;
+    for found in found {
+        // What is new on one day goes on, or is gone, on the next.
+        for topic in &mut found.topics {
+            if let Some(name) = names.get(&topic.id) {
+                (topic.name, topic.in_name) = (name.clone(), 0);
+            }
         }
+        found.gone.iter_mut().for_each(|gone| gone.name = names.get(&gone.id).unwrap_or(&gone.name).clone());
     }
     Ok(true)
 }
@@ -67,19 +56,22 @@ fn ask(topic: &Topic, paper: &dyn Fn(PaperRow) -> Result<Paper>) -> Result<Value
     Ok(json!({ "id": topic.id, "label": topic.name, "keywords": keywords, "papers": topic.members.len(), "titles": titles }))
 }
 
-/// Names by numbers, as the command gives them.
+/// Names by numbers, as the command gives them: those of topics that it was asked for, each name once.
 fn names(command: &str, question: &Value) -> Result<BTreeMap<i64, String>> {
     let answer = run(command, question.to_string().into_bytes())?;
-    let wrong = |what: &str| Error::usage(format!("its answer {what}; expected {{\"1\": \"a name\"}} or [{{\"id\": 1, \"label\": \"a name\"}}]"));
-    let named: Vec<(i64, String)> = match serde_json::from_slice(&answer).map_err(|e| wrong(&format!("is not such JSON ({e})")))? {
-        Answer::Listed(lines) => lines.into_iter().map(|line| (line.id, line.label)).collect(),
-        Answer::Named(names) => {
-            let number = |(id, name): (String, String)| Ok((id.parse().map_err(|_| wrong(&format!("names the topic {id:?}")))?, name));
-            names.into_iter().map(number).collect::<Result<_>>()?
+    let wrong = |what: &str| Error::usage(format!("its answer {what}; expected {{\"1\": \"a name\"}}"));
+    let told: BTreeMap<String, String> = serde_json::from_slice(&answer).map_err(|e| wrong(&format!("is not such JSON ({e})")))?;
+    let asked: BTreeSet<i64> = question.as_array().into_iter().flatten().filter_map(|topic| topic["id"].as_i64()).collect();
+    let (mut names, mut seen) = (BTreeMap::new(), BTreeSet::new());
+    for (id, name) in told {
+        let number =
+            id.parse().ok().filter(|id| asked.contains(id)).ok_or_else(|| wrong(&format!("names the topic {id:?}, which was not asked for")))?;
+        let name = fit(one_line(&name).trim(), NAME);
+        if !name.is_empty() && seen.insert(name.clone()) {
+            names.insert(number, name);
         }
-    };
-    let name = |(id, name): (i64, String)| Some((id, fit(one_line(&name).trim(), NAME))).filter(|(_, name)| !name.is_empty());
-    Ok(named.into_iter().filter_map(name).collect())
+    }
+    Ok(names)
 }
 
 fn run(command: &str, question: Vec<u8>) -> Result<Vec<u8>> {
@@ -96,7 +88,9 @@ fn run(command: &str, question: Vec<u8>) -> Result<Vec<u8>> {
     }
     let status = child.wait().map_err(|e| failed(&e))?;
     // A command that does not read all of it may still answer.
-    _ = writer.join();
+    if !is_too_long {
+        _ = writer.join();
+    }
     read.map_err(|e| failed(&e))?;
     match (is_too_long, status.success()) {
         (true, _) => Err(Error::usage(format!("its answer is longer than {LONGEST} bytes"))),

@@ -81,7 +81,7 @@ fn topic(id: i64, format: render::Format, settings: &Settings) -> Result<ExitCla
         });
     };
     let before = days.iter().rev().nth(1);
-    let found = Topics { topics: vec![Topic::of_kept(last, before)], day: Some(last.day), ..Topics::default() };
+    let found = Topics { topics: vec![Topic::of_kept(last, before)], is_compared: before.is_some(), ..Topics::default() };
     let list = TopicList { found: &found, paper: &|row| library.paper(row), most: usize::MAX, width: output::width() };
     output::print(&render::topic_over_days(&days, &list, format)?)?;
     Ok(ExitClass::Done)
