@@ -1,10 +1,10 @@
 //! Topics of many papers: communities of the graph of those that are alike.
 //!
-//! Each paper is tied to the `k` that it is most like, out of the `5k` nearest in meaning; a tie weighs the square of their
+//! Each paper is tied to the `k` that it is most like, out of the `5k` nearest in meaning, `3k` of many papers; a tie weighs the square of their
 //! likeness. `k` grows with the root of the number of papers, from 10 to 20. On papers that people sorted, likeness finds better
 //! topics than the cosine alone, and its square better ones than likeness.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use rayon::prelude::*;
 
@@ -16,8 +16,6 @@ use crate::index::{Index, Source};
 use crate::likeness::{BLEND, Compared, Features};
 use crate::vector::Vectors;
 
-/// Papers near in meaning, out of which one is chosen to tie a paper to.
-const CHOICE: usize = 5;
 /// A paper with less of the weight of its ties in its topic may be left over.
 const AT_HOME: f64 = 1.0 / 3.0;
 /// Two papers that share nothing, and yet are near to each other.
@@ -28,11 +26,41 @@ fn ties(papers: usize) -> usize {
     ((papers as f64).sqrt() / 2.0).round().clamp(10.0, 20.0) as usize
 }
 
-/// The graph of some papers.
+/// Papers near in meaning, out of which one is chosen to tie a paper to. Of many papers there are more that are near in words as well.
+fn choice(papers: usize) -> usize {
+    if papers > 10_000 { 3 } else { 5 }
+}
+
+/// Papers, and the graph of their ties; a node is a place in `rows`.
+pub(super) struct Tied {
+    rows: Vec<usize>,
+    graph: Graph,
+}
+
+impl Tied {
+    /// Ties some papers; rows ascend.
+    pub(super) fn new(papers: &Papers, rows: Vec<usize>) -> Result<Self> {
+        let graph = graph(papers, &rows)?;
+        Ok(Self { rows, graph })
+    }
+
+    /// Some of the papers, with the ties among them.
+    pub(super) fn within(&self, rows: Vec<usize>) -> Self {
+        let places: HashMap<usize, u32> = rows.iter().copied().zip(0..).collect();
+        let edges = |row: &usize| {
+            let node = self.rows.partition_point(|other| other < row);
+            let inside = |&(other, weight): &(u32, f64)| Some((*places.get(&self.rows[other as usize])?, weight));
+            self.graph.edges[node].iter().filter_map(inside).collect()
+        };
+        let graph = Graph { edges: rows.iter().map(edges).collect(), sizes: vec![1.0; rows.len()] };
+        Self { rows, graph }
+    }
+}
+
 fn graph(papers: &Papers, rows: &[usize]) -> Result<Graph> {
     let k = ties(rows.len());
     let all = rows.iter().flat_map(|row| papers.features[*row].vector.iter().copied()).collect();
-    let nearest = nearest(&Vectors::from_rows(papers.dim(), all), CHOICE * k)?;
+    let nearest = nearest(&Vectors::from_rows(papers.dim(), all), choice(rows.len()) * k)?;
     let features: Vec<&Features> = rows.iter().map(|row| &papers.features[*row]).collect();
     // One table of words a thread; it needs some paper to turn from.
     let table = || Compared::new(features[0], BLEND);
@@ -77,23 +105,22 @@ fn density(granularity: Granularity) -> f64 {
     }
 }
 
-/// Groups of some papers. One in none of them is left over.
-pub(super) fn groups(papers: &Papers, rows: &[usize], options: &Options) -> Result<Vec<Vec<usize>>> {
-    let graph = graph(papers, rows)?;
+/// Groups of papers. One in none of them is left over.
+pub(super) fn groups(papers: &Papers, Tied { rows, graph }: &Tied, options: &Options) -> Vec<Vec<usize>> {
     let gamma = graph.mean_degree() / rows.len() as f64;
     let community = match options.count {
-        Some(count) => of_count(&graph, gamma, count),
-        None => found(&graph, gamma * density(options.granularity)),
+        Some(count) => of_count(graph, gamma, count),
+        None => found(graph, gamma * density(options.granularity)),
     };
     let mut groups: Vec<Vec<usize>> = members(&community).into_iter().map(|group| group.into_iter().map(|node| rows[node]).collect()).collect();
-    let left = strangers(papers, rows, &graph, &numbered(&community), &groups);
+    let left = strangers(papers, rows, graph, &numbered(&community), &groups);
     let may_be_left = (options.max_leftover * rows.len() as f32) as usize;
     for (number, row) in left.into_iter().take(may_be_left) {
         if groups[number].len() > 2 {
             groups[number].retain(|other| *other != row);
         }
     }
-    Ok(groups)
+    groups
 }
 
 fn found(graph: &Graph, gamma: f64) -> Vec<usize> {

@@ -37,6 +37,8 @@ use crate::error::{Error, Result};
 use crate::library::{Filter, Library, PaperRow};
 use crate::paper::Date;
 use crate::vector::Vectors;
+use graph::Tied;
+use names::Named;
 use papers::{Centroid, Papers};
 
 pub use days::{Before, Change, Gone, by_day};
@@ -44,6 +46,8 @@ pub use layout::{Position, lay_out};
 
 /// Up to so many papers every pair is compared.
 const FEW: usize = 100;
+/// The most typical paper of a topic is looked for among so many that are most like the others.
+const CENTRAL: usize = 100;
 /// A topic of so many papers has topics of its own.
 const MANY: usize = 150;
 
@@ -162,50 +166,62 @@ pub fn topics(library: &Library, options: &Options) -> Result<Topics> {
         return Err(Error::usage("no topics: expected a number from 1 on"));
     }
     let (papers, without_vector) = Papers::read(library, options)?;
-    let (topics, leftovers) = papers.sort(&(0..papers.len()).collect::<Vec<_>>(), options)?;
+    let (topics, leftovers) = papers.sort(&(0..papers.len()).collect::<Vec<_>>(), options, None)?;
     Ok(Topics { topics, leftovers, without_vector, ..Topics::default() })
 }
 
 impl Papers {
-    /// Topics of some papers, and those of them that are left over.
-    fn sort(&self, rows: &[usize], options: &Options) -> Result<(Vec<Topic>, Vec<Member>)> {
-        let groups = self.groups(rows, options)?;
+    /// Topics of some papers, and those of them that are left over. Ties that are known need not be looked for.
+    fn sort(&self, rows: &[usize], options: &Options, tied: Option<&Tied>) -> Result<(Vec<Topic>, Vec<Member>)> {
+        let (groups, tied) = self.groups(rows, options, tied)?;
         let centroids: Vec<Centroid> = groups.par_iter().map(|group| self.centroid(group)).collect();
-        let mut named = names::names(self, rows, &groups).into_iter();
-        let mut topics = Vec::with_capacity(groups.len());
-        for (number, group) in groups.iter().enumerate() {
-            let nearest =
-                |row: &usize| (*row, centroids[number].cosine_of_member(&self.features[*row]), self.nearest(*row, &centroids, Some(number)));
-            let scored: Vec<(usize, f32, Option<Member>)> = group.par_iter().map(nearest).collect();
-            let lead = |(_, score, other): &(usize, f32, Option<Member>)| score - other.map_or(0.0, |other| other.score);
-            let typical = scored.iter().reduce(|best, next| if lead(next) > lead(best) { next } else { best }).map(|(row, ..)| self.rows[*row]);
-            let members = scored.iter().map(|&(row, score, _)| Member { paper: self.rows[row], topic: number, score }).collect();
-            let members = by_score(members);
-            let named = named.next().unwrap_or_default();
-            let medoid = group.iter().find(|row| members.first().is_some_and(|member| self.rows[**row] == member.paper));
-            let title = medoid.map(|row| self.briefs[*row].title.as_str()).unwrap_or_default();
-            let parts = if group.len() >= MANY && groups.len() > 1 { self.parts(group)? } else { Vec::new() };
-            topics.push(Topic {
-                id: number as i64 + 1,
-                before: None,
-                name: named.label(title),
-                in_name: named.in_name,
-                keywords: named.keywords,
-                members,
-                typical,
-                parts,
-            });
-        }
+        let named = names::names(self, rows, &groups);
+        let topics = groups.iter().zip(named).enumerate().map(|(number, (group, named))| {
+            let mut topic = self.topic(number, group, &centroids, named);
+            if group.len() >= MANY && groups.len() > 1 {
+                topic.parts = self.parts(group, tied.as_ref())?;
+            }
+            Ok(topic)
+        });
+        let topics = topics.collect::<Result<Vec<Topic>>>()?;
         let left = rows.iter().filter(|row| !groups.iter().any(|group| group.binary_search(row).is_ok()));
         let leftovers = left.filter_map(|row| self.nearest(*row, &centroids, None)).collect();
         Ok((topics, by_score(leftovers)))
     }
 
+    fn topic(&self, number: usize, group: &[usize], centroids: &[Centroid], named: Named) -> Topic {
+        let score = |row: &usize| (centroids[number].cosine_of_member(&self.features[*row]), *row);
+        let mut scored: Vec<(f32, usize)> = group.par_iter().map(score).collect();
+        scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(self.rows[a.1].cmp(&self.rows[b.1])));
+        let other = |row: usize| self.nearest(row, centroids, Some(number)).map_or(0.0, |other| other.score);
+        let leads = scored.iter().take(CENTRAL).map(|&(score, row)| (score - other(row), row));
+        let typical = leads.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, row)| self.rows[row]);
+        let title = scored.first().map(|(_, row)| self.briefs[*row].title.as_str()).unwrap_or_default();
+        Topic {
+            id: number as i64 + 1,
+            before: None,
+            name: named.label(title),
+            in_name: named.in_name,
+            keywords: named.keywords,
+            members: scored.iter().map(|&(score, row)| Member { paper: self.rows[row], topic: number, score }).collect(),
+            typical,
+            parts: Vec::new(),
+        }
+    }
+
     /// Groups of some papers, the largest first; rows ascend. One in none of them is left over.
-    fn groups(&self, rows: &[usize], options: &Options) -> Result<Vec<Vec<usize>>> {
+    fn groups(&self, rows: &[usize], options: &Options, tied: Option<&Tied>) -> Result<(Vec<Vec<usize>>, Option<Tied>)> {
         let distinct = self.distinct(rows);
         let first: Vec<usize> = distinct.iter().map(|same| same[0]).collect();
-        let mut groups = if first.len() <= FEW { linkage::groups(self, &first, options) } else { graph::groups(self, &first, options)? };
+        let tied = match tied {
+            _ if first.len() <= FEW => None,
+            Some(tied) => Some(tied.within(first.clone())),
+            None => Some(Tied::new(self, first.clone())?),
+        };
+        let mut groups = match &tied {
+            Some(tied) => graph::groups(self, tied, options),
+            None => linkage::groups(self, &first, options),
+        };
         // What is the same to the bit is in the same topic.
         let place = |row: usize| first.partition_point(|other| *other < row);
         for group in &mut groups {
@@ -213,12 +229,12 @@ impl Papers {
             group.sort_unstable();
         }
         groups.sort_by_key(|group| (std::cmp::Reverse(group.len()), group.first().copied()));
-        Ok(groups)
+        Ok((groups, tied))
     }
 
     /// Topics within a topic; none if it is one.
-    fn parts(&self, group: &[usize]) -> Result<Vec<Topic>> {
-        let (parts, _) = self.sort(group, &Options { max_leftover: 0.0, ..Options::default() })?;
+    fn parts(&self, group: &[usize], tied: Option<&Tied>) -> Result<Vec<Topic>> {
+        let (parts, _) = self.sort(group, &Options { max_leftover: 0.0, ..Options::default() }, tied)?;
         Ok(if parts.len() > 1 { parts } else { Vec::new() })
     }
 
