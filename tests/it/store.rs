@@ -296,6 +296,7 @@ fn a_library_of_the_first_format_is_read_and_brought_up_to_date() {
         .execute_batch(
             "DROP TRIGGER vectors_inserted; DROP TRIGGER vectors_deleted; DROP TRIGGER vectors_updated; DROP TABLE changed;
              DROP TABLE ratings; DROP TABLE seen; DROP INDEX papers_facts;
+             DROP TABLE topic_papers; DROP TABLE topic_days; DROP TABLE topics;
              DELETE FROM meta WHERE key = 'index'; PRAGMA user_version = 1;",
         )
         .unwrap();
@@ -304,6 +305,7 @@ fn a_library_of_the_first_format_is_read_and_brought_up_to_date() {
     // Nobody has seen or rated anything in it.
     assert_eq!(ids(&kin.run(&["similar", "2001.00003", "--unseen", "--format", "tsv"])), expected);
     assert_eq!((kin.run(&["likes"]).code, kin.run(&["recommend"]).code), (0, 2));
+    assert_eq!((kin.run(&["cluster", "--by", "day"]).code, kin.run(&["show", "--topic", "1"]).code), (0, 2));
     let more = kin.write("b.jsonl", papers(31));
     assert_eq!(kin.run(&["add", more.to_str().unwrap()]).code, 0);
     assert_eq!(kin.json(&["status", "--json"])["index"]["is_kept"], true);
