@@ -11,7 +11,7 @@
 //! |---|---|---|
 //! | [`paper`] | `Paper`, `PaperId`, dates, the normal form of a title, what is embedded | – |
 //! | [`vector`] | `Vectors` (row-major matrix), `RowId`, `Space` (what made a vector) | – |
-//! | [`phrase`] | words, stems, stop words, shared phrases | – |
+//! | [`phrase`] | words, stems, stop words, how words are used, shared phrases | – |
 //! | [`likeness`] | how alike two papers are, in meaning and in words | vector, phrase |
 //! | [`error`] | one `Error`, with a hint and an exit class | – |
 //! | [`kernel`] | the processor's instructions: products, attention, mapped bytes, all `unsafe` | error |
@@ -22,7 +22,7 @@
 //! | [`library`] | the store; the only room that names its files | paper, vector, index, error |
 //! | [`ingest`] | source → embedder → library; progress by callback | paper, vector, source, embed, library, error |
 //! | [`recommend`] | queries, their answers and the reasons for them | paper, vector, phrase, likeness, embed, index, library, error |
-//! | [`topics`] | papers to named topics, 2-D map | paper, vector, phrase, likeness, index, library, error |
+//! | [`topics`] | papers to named topics, topics over days, 2-D map | paper, vector, phrase, likeness, index, library, error |
 //! | [`render`] | values in, text out: table, JSON, CSV, Markdown, BibTeX, HTML, map | paper, vector, error, library, ingest, recommend, topics |
 //!
 //! `tests/it/house.rs` holds the same table and fails on any other arrow.
