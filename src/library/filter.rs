@@ -11,8 +11,8 @@ use crate::paper::{Date, PaperId, title_key};
 /// Which papers. Every part that is given must hold; of several categories, authors, sources or ids, one must.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
-    /// Those that stood in the digest of this day, else were published on it.
-    pub date: Option<Date>,
+    /// Those that stood in the digest of one of these days, else were published on it.
+    pub days: Days,
     /// Published on this day or later.
     pub since: Option<Date>,
     /// Published on this day or earlier.
@@ -39,6 +39,33 @@ pub struct Filter {
     pub unseen: Option<Unseen>,
     /// At most so many, of a list; an answer has a count of its own.
     pub limit: Option<usize>,
+}
+
+/// A stretch of days; by default, all of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Days {
+    /// From this one on.
+    pub since: Option<Date>,
+    /// Up to this one.
+    pub until: Option<Date>,
+}
+
+impl Days {
+    /// One day.
+    pub fn one(day: Date) -> Self {
+        Self { since: Some(day), until: Some(day) }
+    }
+
+    /// The day, if it is one.
+    pub fn as_one(self) -> Option<Date> {
+        self.since.filter(|_| self.since == self.until)
+    }
+
+    /// As texts between which the days lie.
+    pub(super) fn bounds(self) -> [String; 2] {
+        let text = |day: Option<Date>, open: &str| day.map_or_else(|| open.to_owned(), |day| day.to_string());
+        [text(self.since, ""), text(self.until, "~")]
+    }
 }
 
 /// Words that follow each other in a title or an abstract; of each, only the stem counts.
@@ -104,9 +131,11 @@ impl Filter {
     fn condition(&self) -> Result<Condition> {
         let text = |text: &dyn ToString| Value::Text(text.to_string());
         let mut all = Condition::default();
-        if let Some(day) = &self.date {
-            let sql = "(p.day = ? OR (p.day IS NULL AND p.published = ?) OR EXISTS (SELECT 1 FROM sources s WHERE s.row = p.row AND s.day = ?))";
-            all.and(sql, [text(day), text(day), text(day)]);
+        if self.days != Days::default() {
+            let sql = "(coalesce(p.day, p.published) BETWEEN ? AND ?
+                OR EXISTS (SELECT 1 FROM sources s WHERE s.row = p.row AND s.day BETWEEN ? AND ?))";
+            let bounds = self.days.bounds();
+            all.and(sql, bounds.iter().chain(&bounds).map(|day| text(day)));
         }
         self.since.iter().for_each(|day| all.and("p.published >= ?", [text(day)]));
         self.until.iter().for_each(|day| all.and("p.published <= ?", [text(day)]));

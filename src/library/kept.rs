@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::params;
 
-use super::{Library, PaperRow};
+use super::{Days, Library, PaperRow};
 use crate::error::{Error, Result};
 use crate::paper::{Date, parse_date};
 
@@ -127,18 +127,17 @@ impl Library {
         Ok(KeptTopic { id, name, day, keywords: serde_json::from_str(&keywords).unwrap_or_default(), typical: typical.map(PaperRow), papers })
     }
 
-    /// The papers of each day from `since` to `until`: those that stood in its digest, else were published on it, as
-    /// [`Filter::date`](super::Filter::date) has it.
+    /// The papers of each of some days: those that stood in its digest, else were published on it, as
+    /// [`Filter::days`](super::Filter::days) has it.
     ///
     /// # Errors
     ///
     /// [`Error::Store`].
-    pub fn rows_by_day(&self, since: Option<Date>, until: Option<Date>) -> Result<BTreeMap<Date, Vec<PaperRow>>> {
+    pub fn rows_by_day(&self, days: Days) -> Result<BTreeMap<Date, Vec<PaperRow>>> {
         let sql = "SELECT d, row FROM (SELECT coalesce(day, published) AS d, row FROM papers UNION SELECT day, row FROM sources)
-            WHERE d IS NOT NULL AND (?1 IS NULL OR d >= ?1) AND (?2 IS NULL OR d <= ?2) ORDER BY d, row";
-        let text = |day: Option<Date>| day.map(|day| day.to_string());
+            WHERE d BETWEEN ?1 AND ?2 ORDER BY d, row";
         let mut query = self.connection.prepare_cached(sql)?;
-        let mut rows = query.query(params![text(since), text(until)])?;
+        let mut rows = query.query(days.bounds())?;
         let mut days: BTreeMap<Date, Vec<PaperRow>> = BTreeMap::new();
         while let Some(row) = rows.next()? {
             let (day, paper): (String, i64) = (row.get(0)?, row.get(1)?);

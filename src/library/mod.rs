@@ -46,7 +46,7 @@ use crate::error::{Error, Result};
 #[allow(unused_imports)] // for the documentation
 use crate::vector::Space;
 
-pub use filter::{Filter, Keyword, Place, Unseen, is_name};
+pub use filter::{Days, Filter, Keyword, Place, Unseen, is_name};
 pub(crate) use identity::Tie;
 pub(crate) use index::Moment;
 pub use index::{GRAPH_FROM, IndexStatus, Indexed, Recall};

@@ -251,7 +251,7 @@ fn facts(topic: &Topic, is_compared: bool) -> String {
 }
 
 /// What parentheses mean.
-pub(super) const WEAK: &str = "(…) stands for what fewer than half of a topic's papers speak of, on the day that named it\n";
+pub(super) const WEAK: &str = "(…) stands for what fewer than half of a topic's papers speak of; where it goes on, of those of its first day\n";
 
 /// True if some name has parentheses that mean something: of names that a command gave nothing is known.
 pub(super) fn has_weak(found: &Topics) -> bool {

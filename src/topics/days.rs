@@ -9,7 +9,7 @@ use super::assign::assign;
 use super::papers::{Apart, Papers};
 use super::{Keyword, Member, Options, Topic, Topics, topics};
 use crate::error::{Error, Result};
-use crate::library::{Filter, KeptTopic, Library, PaperRow};
+use crate::library::{Days, Filter, KeptTopic, Library, PaperRow};
 use crate::paper::{Date, days_before};
 
 /// From this likeness on two topics are one. In a week of arXiv those that a reader would call one have 0.57 and more, those that
@@ -79,21 +79,22 @@ impl Change {
 /// The most days that are sorted at a time.
 const MOST_DAYS: usize = 366;
 
-/// The topics of every day from `since` to `until` on which there are papers, each of which goes on with those before it and with
+/// The topics of every day of the filter's on which there are papers, each of which goes on with those before it and with
 /// those that the library keeps. A day's own kept topics are found again. A day is that of a digest, or else of publication. What
 /// the library keeps is of whole days, and is left aside where a filter lets only some papers through.
 ///
 /// # Errors
 ///
 /// As [`topics`], and [`Error::Usage`] for more than a year of days.
-pub fn by_day(library: &Library, since: Option<Date>, until: Option<Date>, options: &Options) -> Result<Vec<Topics>> {
-    let days = library.rows_by_day(since, until)?;
+pub fn by_day(library: &Library, options: &Options) -> Result<Vec<Topics>> {
+    let days = library.rows_by_day(options.filter.days)?;
     if days.len() > MOST_DAYS {
         let message = format!("there are papers of {} days; expected at most {MOST_DAYS}", days.len());
         return Err(Error::Usage { message, hint: Some("narrow them with --since and --until".to_owned()) });
     }
-    let is_whole = options.filter.is_open();
-    let allowed: Option<HashSet<PaperRow>> = if is_whole { None } else { Some(library.rows_of(&options.filter)?.into_iter().collect()) };
+    let filter = Filter { days: Days::default(), ..options.filter.clone() };
+    let is_whole = filter.is_open();
+    let allowed: Option<HashSet<PaperRow>> = if is_whole { None } else { Some(library.rows_of(&filter)?.into_iter().collect()) };
     let mut known: BTreeMap<i64, KeptTopic> = BTreeMap::new();
     let mut next = if is_whole { library.next_topic()? } else { 1 };
     let mut previous = None;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use paperkin::library::{Filter, Keyword, Library, PaperRow, Place, Plan, Record, Unseen, is_name};
+use paperkin::library::{Days, Filter, Keyword, Library, PaperRow, Place, Plan, Record, Unseen, is_name};
 use paperkin::paper::{Date, Paper, PaperId, title_key};
 use paperkin::recommend::{Desk, Options};
 use paperkin::vector::dot;
@@ -33,6 +33,11 @@ fn some_of(from: &'static [&'static str], most: usize) -> impl Strategy<Value = 
 
 fn day() -> impl Strategy<Value = Option<Date>> {
     prop::option::of((1i8..=9).prop_map(|day| Date::constant(2026, 8, day)))
+}
+
+/// Mostly all days, as filters that leave nothing show nothing.
+fn days() -> impl Strategy<Value = Days> {
+    prop::option::weighted(0.3, (day(), day()).prop_map(|(since, until)| Days { since, until })).prop_map(Option::unwrap_or_default)
 }
 
 fn made() -> impl Strategy<Value = Vec<Made>> {
@@ -76,7 +81,7 @@ fn filter() -> impl Strategy<Value = Filter> {
     let texts = |all: Vec<&'static str>| all.into_iter().map(str::to_owned).collect::<Vec<_>>();
     let id = (0usize..30).prop_map(|number| PaperId::Arxiv(format!("2608.{number:05}")));
     (
-        (prop::option::weighted(0.2, (1i8..=9).prop_map(|day| Date::constant(2026, 8, day))), day(), day()),
+        (days(), day(), day()),
         (prop::collection::vec(category.clone(), 0..=2), prop::collection::vec(who.clone(), 0..=2)),
         (prop::collection::vec(keyword(), 0..=2), prop::collection::vec(keyword(), 0..=2)),
         (prop::collection::vec(category, 0..=1), prop::collection::vec(who, 0..=1)),
@@ -85,14 +90,14 @@ fn filter() -> impl Strategy<Value = Filter> {
     )
         .prop_map(
             move |(
-                (date, since, until),
+                (days, since, until),
                 (categories, authors),
                 (keywords, exclude),
                 (not_categories, not_authors),
                 (sources, min_upvotes),
                 (ids, unseen),
             )| Filter {
-                date,
+                days,
                 since,
                 until,
                 categories: texts(categories),
@@ -137,8 +142,9 @@ fn lets_through(filter: &Filter, number: usize, Record { paper, format, origin }
             .any(|category| category == wanted || category.starts_with(&format!("{wanted}.")))
     };
     let is_by = |name: &String| paper.authors.iter().any(|author| is_name(author, name));
-    let of_digest = |date: Date| paper.day == Some(date) || paper.day.is_none() && paper.published == Some(date);
-    filter.date.is_none_or(of_digest)
+    let day = paper.day.or(paper.published);
+    let is_in_days = day.is_some_and(|day| filter.days.since.is_none_or(|since| since <= day) && filter.days.until.is_none_or(|until| day <= until));
+    (filter.days == Days::default() || is_in_days)
         && filter.since.is_none_or(|since| paper.published.is_some_and(|day| day >= since))
         && filter.until.is_none_or(|until| paper.published.is_some_and(|day| day <= until))
         && (filter.categories.is_empty() || filter.categories.iter().any(is_in))

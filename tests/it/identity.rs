@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use paperkin::library::{Library, Plan, Record};
+use paperkin::library::{Days, Filter, Library, Plan, Record};
 use paperkin::paper::{Paper, PaperId};
 use proptest::prelude::*;
 
@@ -100,7 +100,7 @@ fn what_a_source_has_said_is_no_news_and_every_day_stays_findable() {
     for record in &records {
         assert_eq!(library.plan(record, false).unwrap(), Plan::NoVector);
         add(&mut library, record);
-        let filter = paperkin::library::Filter { date: record.paper.day, ..Default::default() };
+        let filter = Filter { days: record.paper.day.map(Days::one).unwrap_or_default(), ..Default::default() };
         assert_eq!(library.list(&filter).unwrap().len(), 1);
     }
     assert_eq!(library.status().unwrap().generation, before);

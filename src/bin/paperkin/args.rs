@@ -129,10 +129,10 @@ pub(crate) struct Narrow {
     /// At most so many papers [default: 10; of ls, all; of cluster, 5 of each topic]
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<usize>,
-    /// Published on this day or later
+    /// Published on this day or later; of cluster, in the digest of this day or a later one
     #[arg(long, value_name = "DAY")]
     pub since: Option<String>,
-    /// Published on this day or earlier
+    /// Published on this day or earlier; of cluster, in the digest of this day or an earlier one
     #[arg(long, value_name = "DAY")]
     pub until: Option<String>,
     /// In this category, such as cs.LG, or in this archive, such as cs
@@ -345,9 +345,9 @@ pub(crate) struct Eval {
 #[derive(ClapArgs)]
 pub(crate) struct Cluster {
     /// Those of the digest of this day
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", conflicts_with_all = ["since", "until"])]
     pub date: Option<String>,
-    /// Topics of each day, and how they go on from day to day; --since and --until are then days of digests
+    /// Topics of each day, and how they go on from day to day
     #[arg(long, value_name = "day", value_parser = ["day"], hide_possible_values = true, conflicts_with_all = ["date", "query", "map"])]
     pub by: Option<String>,
     /// The 500 papers nearest to this text

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use paperkin::ingest::Embed;
-use paperkin::library::{Filter, Library, PaperRow};
+use paperkin::library::{Days, Filter, Library, PaperRow};
 use paperkin::recommend::{self, Desk};
 use paperkin::render::{Flow, Map, MapPart, MapPoint, MapTopic, TopicList};
 use paperkin::topics::{self, Member, Options, Topic, Topics};
@@ -22,17 +22,23 @@ const SHOWN: usize = 5;
 
 pub(crate) fn run(args: &Cluster, settings: &Settings) -> Result<ExitClass> {
     let format = output::format(&args.form, settings)?;
-    let filter = Filter { date: day(args.date.as_deref())?, ..question::filter(&args.narrow, &args.keywords.keywords)? };
+    // Here days are those of digests, unlike in a question, where they are of publication.
+    let filter = question::filter(&args.narrow, &args.keywords.keywords)?;
+    let days = match day(args.date.as_deref())? {
+        Some(day) => Days::one(day),
+        None => Days { since: filter.since, until: filter.until },
+    };
+    let filter = Filter { days, since: None, until: None, ..filter };
     let options =
         Options { granularity: args.granularity.parse()?, count: args.topics, max_leftover: share(&args.max_leftover)?, filter, among: None };
     let drawing = args.map.as_deref().map(drawing).transpose()?;
     check_keep(args, &options.filter)?;
     let Asked { library, embedder, class } = library(&args.from, Embed::Titles, settings)?;
     let next = library.next_topic()?;
-    let mut found = match (&args.by, options.filter.date, &args.query) {
-        (None, None, None) => vec![topics::topics(&library, &options)?],
-        (_, _, None) => by_day(&library, options)?,
-        (_, _, Some(text)) => {
+    let mut found = match &args.query {
+        None if args.by.is_none() && args.date.is_none() => vec![topics::topics(&library, &options)?],
+        None => topics::by_day(&library, &options)?,
+        Some(text) => {
             let mut embedder = embedder.map_or_else(|| settings.embedder(), Ok)?;
             let asked = recommend::Options { count: NEAREST, filter: options.filter.clone(), ..recommend::Options::of_question() };
             let hits = Desk::new(&library)?.search(&question::text(text)?, embedder.get()?, &asked)?;
@@ -63,24 +69,15 @@ pub(crate) fn run(args: &Cluster, settings: &Settings) -> Result<ExitClass> {
     Ok(if named { class } else { ExitClass::Partial })
 }
 
-/// The topics of a day, or of every day on which there are papers.
-fn by_day(library: &Library, mut options: Options) -> Result<Vec<Topics>> {
-    let filter = &mut options.filter;
-    let date = filter.date.take();
-    let (since, until) = if date.is_some() { (date, date) } else { (filter.since.take(), filter.until.take()) };
-    topics::by_day(library, since, until, &options)
-}
-
 /// What is kept are the topics of all papers of a day.
 fn check_keep(args: &Cluster, filter: &Filter) -> Result<()> {
     if !args.keep {
         return Ok(());
     }
-    if filter.date.is_none() && args.by.is_none() {
+    if args.date.is_none() && args.by.is_none() {
         return Err(Error::usage("the topics of a day are kept: give --date DAY or --by day with --keep"));
     }
-    let days = if args.by.is_some() { Filter { since: None, until: None, ..filter.clone() } } else { filter.clone() };
-    if !(Filter { date: None, ..days }).is_open() {
+    if !(Filter { days: Days::default(), ..filter.clone() }).is_open() {
         return Err(Error::usage("the topics of all papers of a day are kept: --keep goes with no other choice of papers"));
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! `paperkin ls`, `show`, `rm`, `status` and `verify`.
 
 use paperkin::ingest::Embed;
-use paperkin::library::Filter;
+use paperkin::library::{Days, Filter};
 use paperkin::recommend::{self, Group};
 use paperkin::render::Answer;
 use paperkin::render::TopicList;
@@ -19,7 +19,7 @@ pub(crate) fn ls(args: &Ls, settings: &Settings) -> Result<ExitClass> {
     }
     let format = output::format(&args.form, settings)?;
     let filter = Filter {
-        date: day(args.date.as_deref())?,
+        days: day(args.date.as_deref())?.map(Days::one).unwrap_or_default(),
         limit: args.narrow.limit.or(settings.limit),
         ..question::filter(&args.narrow, &args.keywords.keywords)?
     };
