@@ -12,9 +12,9 @@ use crate::error::{Error, Result};
 use crate::library::{Days, Filter, KeptTopic, Library, PaperRow};
 use crate::paper::{Date, days_before};
 
-/// From this likeness on two topics are one. In a week of arXiv those that a reader would call one have 0.57 and more, those that
-/// share a field have 0.56 and less.
-const SAME: f32 = 0.55;
+/// From this likeness on two topics are one. In a week of arXiv it keeps together what a reader would, but for a group of four, and
+/// what only shares a field apart, but for one that is as near to two.
+const SAME: f32 = 0.6;
 /// A topic that was not there for so many days is forgotten.
 const MEMORY: i32 = 30;
 
