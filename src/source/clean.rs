@@ -36,6 +36,47 @@ fn without_feed_prefix(text: &str) -> &str {
     text.strip_prefix("Abstract: ").unwrap_or(text)
 }
 
+/// Text without the tags of HTML and JATS, and with its characters for their names; `a < b` stays what it is.
+pub(super) fn without_tags(text: &str) -> std::borrow::Cow<'_, str> {
+    let text = html_escape::decode_html_entities(text);
+    if !text.contains('<') {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_ref();
+    while let Some(at) = rest.find('<') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        match tag(rest) {
+            Some((end, is_block)) => {
+                rest = &rest[end..];
+                if is_block {
+                    out.push(' ');
+                }
+            }
+            None => {
+                out.push('<');
+                rest = &rest[1..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out.into()
+}
+
+/// The length of the tag at the start of a text, and whether it parts words.
+fn tag(text: &str) -> Option<(usize, bool)> {
+    const INLINE: [&str; 16] =
+        ["a", "b", "i", "em", "strong", "sub", "sup", "span", "u", "tt", "code", "italic", "bold", "sc", "small", "inline-formula"];
+    const BLOCK: [&str; 15] = ["p", "br", "div", "li", "ul", "ol", "h1", "h2", "h3", "h4", "title", "sec", "img", "hr", "list-item"];
+    let end = text.find('>')? + 1;
+    let inside = text[1..end - 1].trim_start_matches('/');
+    let name = inside.split(|c: char| c.is_whitespace() || c == '/').next()?.to_ascii_lowercase();
+    let name = name.strip_prefix("jats:").unwrap_or(&name);
+    let is_block = BLOCK.contains(&name);
+    (is_block || INLINE.contains(&name)).then_some((end, is_block))
+}
+
 fn is_bot_comment(text: &str) -> bool {
     text.starts_with("This is an automated message from the Librarian Bot") || text.starts_with("Librarian Bot. ")
 }
@@ -43,6 +84,20 @@ fn is_bot_comment(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tags_go_and_formulas_stay() {
+        let cases = [
+            ("<p>We &amp; you</p><p>x</p>", " We & you  x "),
+            ("<jats:p>H<jats:sub>2</jats:sub>O", " H2O"),
+            ("if a < b and c > d", "if a < b and c > d"),
+            ("a<b>c", "ac"),
+            ("<", "<"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(without_tags(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn abstracts_lose_what_is_not_theirs() {

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Read};
 
-use super::{capture, page};
+use super::{capture, page, ris};
 use crate::error::{Error, Result};
 
 /// The formats as they are read: [`super::Format`], with the two forms of a capture and of our own kept apart.
@@ -13,6 +13,9 @@ pub(super) enum Kind {
     Hf,
     JsonLines,
     PaperArray,
+    Feed,
+    Oai,
+    Ris,
 }
 
 /// How much is looked at. A saved page names its papers some 20 kB from its top.
@@ -43,15 +46,17 @@ pub(super) fn detect(origin: &str, head: &[u8]) -> Result<Kind> {
     let kind = match text.as_bytes()[0] {
         b'[' => Some(array_kind(text)),
         b'{' => Some(object_kind(text)),
-        b'<' => page::is_page(text).then_some(Kind::Page),
+        b'<' if page::is_page(text) => Some(Kind::Page),
+        b'<' => markup_kind(origin, text)?,
         _ if is_capture(text) => Some(Kind::Capture),
+        _ if ris::is_ris(text) => Some(Kind::Ris),
         _ if has_json_lines(text) => Some(Kind::JsonLines),
         _ => None,
     };
     kind.ok_or_else(|| Error::UnknownFormat {
         origin: origin.to_owned(),
         what: format!("no known format; it begins with {}", beginning(text)),
-        hint: Some("paperkin reads pasted or saved Daily Papers pages (capture), Daily Papers JSON (hf) and JSON lines (jsonl)".to_owned()),
+        hint: Some("paperkin reads pasted or saved Daily Papers pages (capture), Daily Papers JSON (hf), JSON lines (jsonl), Atom and RSS (feed), OAI-PMH (oai) and RIS (ris), packed or not".to_owned()),
     })
 }
 
@@ -62,11 +67,42 @@ fn beginning(text: &str) -> String {
     format!("{line:?}")
 }
 
+/// Which XML it is, by its outermost element. A web page in place of what was asked for is an error that says so.
+fn markup_kind(origin: &str, text: &str) -> Result<Option<Kind>> {
+    let page = |what: &str, hint: &str| Err(Error::UnknownFormat { origin: origin.to_owned(), what: what.to_owned(), hint: Some(hint.to_owned()) });
+    let name = outermost(text).to_ascii_lowercase();
+    match name.rsplit(':').next().unwrap_or_default() {
+        "feed" | "rss" => Ok(Some(Kind::Feed)),
+        "rdf" if text.contains("purl.org/rss/") => Ok(Some(Kind::Feed)),
+        "oai-pmh" => Ok(Some(Kind::Oai)),
+        "html" if ["captcha", "are human", "Access Detected"].iter().any(|sign| text.contains(sign)) => {
+            page("this is a page that asks whether you are human, not a list of papers", "wait, and ask the server less often")
+        }
+        "html" => page("this is a web page, not a list of papers", "of pages, paperkin reads those of Daily Papers"),
+        _ => Ok(None),
+    }
+}
+
+/// The name of the first element.
+fn outermost(text: &str) -> &str {
+    let mut rest = text;
+    while let Some(at) = rest.find('<') {
+        rest = &rest[at + 1..];
+        if rest.starts_with("!--") {
+            rest = rest.split_once("-->").map_or("", |(_, rest)| rest);
+        } else if rest.to_ascii_lowercase().starts_with("!doctype html") {
+            return "html";
+        } else if rest.starts_with(|c: char| c.is_alphabetic()) {
+            return rest.split(|c: char| c.is_whitespace() || c == '>' || c == '/').next().unwrap_or_default();
+        }
+    }
+    ""
+}
+
 /// Names what is no text at all.
 fn foreign(head: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
-    const MAGIC: [(&[u8], &str, Option<&str>); 8] = [
-        (b"\x1f\x8b", "a gzip file", Some("`zcat FILE | paperkin add -` reads it")),
-        (b"\x28\xb5\x2f\xfd", "a Zstandard file", Some("`zstdcat FILE | paperkin add -` reads it")),
+    const MAGIC: [(&[u8], &str, Option<&str>); 7] = [
+        (b"\x1f\x8b", "a gzip file in another", Some("`zcat FILE | paperkin add -` reads it")),
         (b"PK\x03\x04", "a zip file", Some("`unzip -p FILE | paperkin add -` reads it")),
         (b"%PDF", "a PDF", Some("paperkin reads lists of papers with their abstracts, not the papers themselves")),
         (b"SQLite format 3\0", "an SQLite database", Some("give the directory of a library with --library")),
@@ -152,7 +188,7 @@ mod tests {
 
     #[test]
     fn formats_are_told_by_their_content() {
-        let cases: [(&[u8], Result<Kind, &str>); 19] = [
+        let cases: [(&[u8], Result<Kind, &str>); 25] = [
             (b"{\"id\": \"1\", \"title\": \"T\"}\n", Ok(Kind::JsonLines)),
             (b" \n[{\"title\": \"\\\"paper\\\":\"}]", Ok(Kind::PaperArray)),
             (b"[{\"title\": \"paper\", \"paper\": {}}]", Ok(Kind::Hf)),
@@ -162,7 +198,13 @@ mod tests {
             (b"{\n  \"title\": \"T\"\n}\n", Ok(Kind::PaperArray)),
             (b"new\n\nGet trending papers in your email inbox!\n\nSubscribe\n", Ok(Kind::Capture)),
             (b"<!doctype html><div data-target=\"DailyPapers\" data-props=\"{}\">", Ok(Kind::Page)),
-            (b"<html><p>hello", Err("no known format")),
+            (b"<html><p>hello", Err("a web page")),
+            (b"<!DOCTYPE html><title>Access Detected</title>", Err("asks whether you are human")),
+            (b"<?xml version='1.0'?><!-- <rss> --><feed xmlns='x'>", Ok(Kind::Feed)),
+            (b"<rss version='2.0'>", Ok(Kind::Feed)),
+            (b"<rdf:RDF xmlns='http://purl.org/rss/1.0/'>", Ok(Kind::Feed)),
+            (b"<OAI-PMH><x/>", Ok(Kind::Oai)),
+            (b"<svg></svg>", Err("no known format")),
             (b"", Err("empty")),
             (b" \n\t", Err("empty")),
             (b"\x1f\x8b\x08", Err("gzip")),

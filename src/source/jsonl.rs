@@ -2,7 +2,7 @@
 //!
 //! Keys: `id`, `ids`, `title`, `abstract` (also `summary`), `authors` (a list, or one string), `authors_count`,
 //! `categories` (likewise), `published` (also `date`), `updated`, `day` (also `listed`), `upvotes`, `comments`, `url`,
-//! `version`, `doi`. All but a title, or an id with an abstract, are optional; unknown keys are ignored. An array of such
+//! `version`, `doi`; and of arXiv's metadata snapshot `versions` and `update_date`. All but a title, or an id with an abstract, are optional; unknown keys are ignored. An array of such
 //! objects is read too.
 
 use std::io::{BufRead, Read};
@@ -50,12 +50,12 @@ fn record(json: &[u8]) -> Result<ReadRecord, String> {
     serde_json::from_slice(json).map_err(|e| json_reason(&e))
 }
 
-enum Line {
+pub(super) enum Line {
     Whole(Vec<u8>),
     TooLong,
 }
 
-fn next_line(origin: &str, input: &mut impl BufRead) -> Result<Option<Line>> {
+pub(super) fn next_line(origin: &str, input: &mut impl BufRead) -> Result<Option<Line>> {
     let io = |e| Error::io("cannot read", origin.as_ref(), e);
     let mut bytes = Vec::new();
     if input.take(MAX_LINE).read_until(b'\n', &mut bytes).map_err(io)? == 0 {
@@ -131,23 +131,31 @@ struct ReadRecord {
     version: Option<u32>,
     #[serde(default, deserialize_with = "identifier")]
     doi: Option<String>,
+    /// Of arXiv's metadata snapshot.
+    #[serde(default)]
+    versions: Value,
+    #[serde(default)]
+    update_date: Value,
 }
 
 fn paper(record: ReadRecord) -> Result<Paper, String> {
     let day = |value: &Value| value.as_str().and_then(parse_date);
+    let versions = record.versions.as_array().map(Vec::as_slice).unwrap_or_default();
+    let first = versions.first().and_then(|version| day(&version["created"]));
+    let last = versions.last().and_then(|version| version["version"].as_str()?.trim_start_matches('v').parse().ok());
     let mut paper = Paper {
         title: clean(&record.title.unwrap_or_default()),
         abstract_text: clean_abstract(&record.abstract_text.or(record.summary).unwrap_or_default()),
         authors: cleaned(record.authors),
         authors_count: record.authors_count,
         categories: cleaned(record.categories),
-        published: day(&record.published).or(day(&record.date)),
-        updated: day(&record.updated),
+        published: day(&record.published).or(day(&record.date)).or(first),
+        updated: day(&record.updated).or(day(&record.update_date)),
         day: day(&record.day).or(day(&record.listed)),
         upvotes: record.upvotes,
         comments: record.comments,
         url: record.url.as_str().map(clean).filter(|url| !url.is_empty()),
-        version: record.version,
+        version: record.version.or(last),
         ..Paper::default()
     };
     let doi = record.doi.map(|doi| if doi.starts_with("10.") { doi } else { doi.replace("DOI ", "") });
@@ -278,6 +286,19 @@ mod tests {
         assert_eq!((paper.version, paper.upvotes), (Some(3), Some(1200)));
         assert_eq!(paper.published.unwrap().to_string(), "2014-03-07");
         assert_eq!(paper.day.unwrap().to_string(), "2026-05-11");
+    }
+
+    #[test]
+    fn a_record_of_the_snapshot_is_read() {
+        let paper = read(
+            r#"{"id": "0704.0001", "submitter": "P N", "authors": "C. Bal\\'azs, E. L. Berger, C.-P. Yuan", "title": "Diphotons", "comments": "37 pages",
+                "doi": "10.1103/PhysRevD.76.013009", "categories": "hep-ph", "abstract": "  A fully\n differential", "license": null,
+                "versions": [{"version": "v1", "created": "Mon, 2 Apr 2007 19:18:42 GMT"}, {"version": "v2", "created": "Tue, 24 Jul 2007 20:10:27 GMT"}],
+                "update_date": "2008-11-26", "authors_parsed": [["Balázs", "C.", ""]]}"#,
+        );
+        let paper = paper.unwrap();
+        assert_eq!((paper.version, paper.authors.len(), paper.comments), (Some(2), 3, None));
+        assert_eq!((paper.published.unwrap().to_string(), paper.updated.unwrap().to_string()), ("2007-04-02".into(), "2008-11-26".into()));
     }
 
     #[test]

@@ -1,15 +1,20 @@
 //! Bytes to papers: which format it is, one file per format, and the cleaning of text.
 //!
-//! [`open`] looks at the first bytes, decides on a [`Format`] and returns a [`Reader`], an iterator of [`Item`]s: a
+//! [`open`] unpacks what is packed, looks at the first bytes, decides on a [`Format`] and returns a [`Reader`], an iterator of [`Item`]s: a
 //! paper, or a record that could not be read with its reason. A whole input that cannot be read is an error.
 //! A source never embeds, and never opens a file: what is opened is the caller's matter.
 
 mod capture;
 mod clean;
 mod detect;
+mod feed;
 mod hf;
 mod jsonl;
+mod oai;
 mod page;
+mod ris;
+mod unpack;
+mod xml;
 
 use std::io::{BufRead, Read};
 
@@ -30,11 +35,17 @@ pub enum Format {
     Hf,
     /// One JSON object a line, or an array of them: paperkin's own exchange format.
     Jsonl,
+    /// Atom or RSS: arXiv's API, its announcements, and anyone's feed.
+    Feed,
+    /// OAI-PMH: the metadata of arXiv and other archives.
+    Oai,
+    /// RIS, and the tagged form of Web of Science.
+    Ris,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 3] = [Self::Capture, Self::Hf, Self::Jsonl];
+    pub const ALL: [Self; 6] = [Self::Capture, Self::Hf, Self::Jsonl, Self::Feed, Self::Oai, Self::Ris];
 
     /// Its name on the command line and in a library.
     pub fn name(self) -> &'static str {
@@ -42,6 +53,9 @@ impl Format {
             Self::Capture => "capture",
             Self::Hf => "hf",
             Self::Jsonl => "jsonl",
+            Self::Feed => "feed",
+            Self::Oai => "oai",
+            Self::Ris => "ris",
         }
     }
 }
@@ -100,7 +114,8 @@ const MAX_DOCUMENT: u64 = 1 << 30;
 /// # Errors
 ///
 /// [`Error::Unreadable`] if it is empty, binary, cut off, or of no known format; [`Error::Io`] if reading fails.
-pub fn open<'a>(origin: &str, mut input: impl BufRead + 'a, options: &Options) -> Result<Reader<'a>> {
+pub fn open<'a>(origin: &str, input: impl BufRead + 'a, options: &Options) -> Result<Reader<'a>> {
+    let mut input = unpack::unpacked(origin, input)?;
     let head = detect::head(origin, &mut input)?;
     let detected = detect::detect(origin, &head);
     let kind = match (options.format, detected) {
@@ -108,12 +123,18 @@ pub fn open<'a>(origin: &str, mut input: impl BufRead + 'a, options: &Options) -
         (Some(Format::Jsonl), Ok(kind @ (detect::Kind::JsonLines | detect::Kind::PaperArray))) => kind,
         (Some(Format::Jsonl), _) => detect::Kind::JsonLines,
         (Some(Format::Hf), _) => detect::Kind::Hf,
+        (Some(Format::Feed), _) => detect::Kind::Feed,
+        (Some(Format::Oai), _) => detect::Kind::Oai,
+        (Some(Format::Ris), _) => detect::Kind::Ris,
         (Some(Format::Capture), Ok(detect::Kind::Page)) => detect::Kind::Page,
         (Some(Format::Capture), _) => detect::Kind::Capture,
     };
     let input = std::io::Cursor::new(head).chain(input);
     let (format, items): (_, Box<dyn Iterator<Item = Result<Item>> + 'a>) = match kind {
         detect::Kind::JsonLines => (Format::Jsonl, Box::new(jsonl::lines(origin, std::io::BufReader::new(input)))),
+        detect::Kind::Feed => (Format::Feed, Box::new(feed::read(origin, std::io::BufReader::new(input), options))),
+        detect::Kind::Oai => (Format::Oai, Box::new(oai::read(origin, std::io::BufReader::new(input), options))),
+        detect::Kind::Ris => (Format::Ris, Box::new(ris::read(origin, std::io::BufReader::new(input)))),
         detect::Kind::PaperArray => (Format::Jsonl, whole(jsonl::array(origin, &text(origin, input)?)?)),
         detect::Kind::Hf => (Format::Hf, whole(hf::read(origin, &text(origin, input)?, options.day)?)),
         detect::Kind::Page => (Format::Capture, whole(page::read(origin, &text(origin, input)?, options)?)),

@@ -3,7 +3,7 @@
 use std::io::BufReader;
 use std::path::Path;
 
-use paperkin::paper::Paper;
+use paperkin::paper::{Paper, PaperId};
 use paperkin::source::{Item, Options, open};
 
 use crate::support::{records, shared};
@@ -38,6 +38,60 @@ fn both_captures_are_read_whole() {
         records(&shared.join("eval/reference_minilm.jsonl")).iter().map(|r| r["text"].as_str().unwrap().to_owned()).collect();
     reference.sort();
     assert_eq!((texts.len(), texts), (77, reference));
+}
+
+#[test]
+fn feeds_and_archives_are_read_whole() {
+    let Some(shared) = shared("feeds_and_archives_are_read_whole") else { return };
+    // Counted by `grep -o "<entry\|<item>\|<record>" FILE | wc -l`.
+    let files = [
+        ("arxiv_atom_api_2020_doi_journalref.xml", 1),
+        ("arxiv_atom_api_2025.xml", 2),
+        ("arxiv_atom_api_empty.xml", 0),
+        ("arxiv_oaipmh_arxiv-physics-hep-th.xml", 3),
+        ("arxiv_oaipmh_arxiv-single.xml", 1),
+        ("arxiv_oaipmh_sample_arxiv_record.xml", 12),
+        ("arxiv_oaipmh_sample_arxiv_record4.xml", 1),
+        ("arxiv_rss2_header_real_items_partly_reconstructed.xml", 1),
+    ];
+    for (name, count) in files {
+        let papers = papers(&shared.join("data/fixtures").join(name));
+        assert_eq!(papers.len(), count, "{name}");
+        for paper in papers {
+            let is_whole = !paper.abstract_text.is_empty() && !paper.authors.is_empty() && !paper.categories.is_empty();
+            assert!(is_whole && matches!(paper.id(), PaperId::Arxiv(_)), "{name}: {paper:?}");
+        }
+    }
+    assert_eq!(papers(&shared.join("data/arxiv_week.jsonl.zst")).len(), 1909);
+}
+
+#[test]
+fn lists_of_references_are_read_whole() {
+    let Some(shared) = shared("lists_of_references_are_read_whole") else { return };
+    // Records counted by `grep -c "TY  -\|^PT " FILE`; those without a title are told.
+    let files = [
+        ("example_basic", 1, 0),
+        ("example_bom", 0, 1),
+        ("example_custom_list_tags", 0, 1),
+        ("example_empty_tag", 1, 0),
+        ("example_extraneous_data", 2, 0),
+        ("example_full", 2, 0),
+        ("example_full_without_whitespace", 2, 0),
+        ("example_full_write", 2, 0),
+        ("example_multi_unknown_tags", 1, 0),
+        ("example_multiline", 0, 3),
+        ("example_single_unknown_tag", 1, 0),
+        ("example_starting_newlines", 1, 0),
+        ("example_utf_chars", 0, 1),
+        ("example_wos", 2, 0),
+        ("zotero_export_mylibrary", 5, 0),
+    ];
+    for (name, count, failures) in files {
+        let file = std::fs::File::open(shared.join(format!("data/fixtures/ris/{name}.ris"))).unwrap();
+        let items: Vec<Item> = open(name, BufReader::new(file), &Options::default()).unwrap().map(Result::unwrap).collect();
+        let found = items.iter().filter(|item| matches!(item, Item::Paper(_))).count();
+        assert_eq!((found, items.len() - found), (count, failures), "{name}");
+    }
 }
 
 #[test]

@@ -18,13 +18,15 @@ fn bad_input_is_one_clear_error_and_loses_nothing() {
     kin.write("cut.json", "[{\"paper\": {\"id\": \"2405.15738\", \"title\": \"Con");
     kin.write("gzip", b"\x1f\x8b\x08\x00abc");
     kin.write("error.html", "<!doctype html><html><body>503</body></html>");
+    kin.write("captcha.html", "<!DOCTYPE html><html><h1>Automated Access Detected</h1><p>Please verify you are human</p></html>");
     kin.write("banner", CAPTURE);
     let cases = [
         ("empty", "empty: the input is empty"),
         ("binary", "binary: this is a binary file, not text"),
-        ("gzip", "zcat FILE"),
+        ("gzip", "gzip: the packed data cannot be read"),
         ("cut.json", "cut.json: the JSON is cut off at line 1 column"),
-        ("error.html", "no known format; it begins with \"<!doctype html>"),
+        ("error.html", "error.html: this is a web page"),
+        ("captcha.html", "asks whether you are human"),
         ("banner", "without a paper in it"),
         ("folder", "no papers in folder (1 file looked at)"),
         ("missing", "cannot open missing"),
@@ -100,6 +102,17 @@ proptest! {
     #[test]
     fn no_text_like_a_capture_makes_a_reader_panic(lines in proptest::collection::vec("(|·|  • [0-9]{1,12} authors?|(Dec|Feb|May) [0-9]{1,3}(, [0-9]{4})?( [0-9]{1,3})?|[A-Za-z .é]{0,60})", 0..40)) {
         read(format!("{CAPTURE}{}", lines.join("\n")).as_bytes(), None);
+    }
+
+    #[test]
+    fn no_text_like_xml_or_ris_makes_a_reader_panic(
+        parts in proptest::collection::vec("(<feed>|<OAI-PMH>|</?(entry|record|metadata|arXiv|title|authors)>|<link href='[a-z<&;]{0,5}'/>|&(#[0-9]{1,8}|[a-z]{1,6});|<!\\[CDATA\\[|\\]\\]>|[a-zé<>&]{0,20})", 0..40),
+        lines in proptest::collection::vec("(TY  - JOUR|ER  -|(TI|AU|DO|Y1)  ?-? ?[A-Za-zé,/0-9]{0,20}|   [a-zé]{0,20}|É.)", 0..40),
+    ) {
+        for first in ["<feed>", "<OAI-PMH>"] {
+            read(format!("{first}{}", parts.concat()).as_bytes(), None);
+        }
+        read(format!("TY  - JOUR\n{}", lines.join("\n")).as_bytes(), None);
     }
 
     /// A cut anywhere in a file of lines loses only the line that was cut.
