@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Read};
 
-use super::{capture, page, ris};
+use super::{Format, capture, page, ris, works};
 use crate::error::{Error, Result};
 
 /// The formats as they are read: [`super::Format`], with the two forms of a capture and of our own kept apart.
@@ -16,6 +16,8 @@ pub(super) enum Kind {
     Feed,
     Oai,
     Ris,
+    /// The JSON of an index of papers.
+    Works(Format),
 }
 
 /// How much is looked at. A saved page names its papers some 20 kB from its top.
@@ -44,8 +46,8 @@ pub(super) fn detect(origin: &str, head: &[u8]) -> Result<Kind> {
     let text = String::from_utf8_lossy(head);
     let text = text.trim_start();
     let kind = match text.as_bytes()[0] {
-        b'[' => Some(array_kind(text)),
-        b'{' => Some(object_kind(text)),
+        b'[' => Some(of_json(text, array_kind(text))),
+        b'{' => Some(of_json(text, object_kind(text))),
         b'<' if page::is_page(text) => Some(Kind::Page),
         b'<' => markup_kind(origin, text)?,
         _ if is_capture(text) => Some(Kind::Capture),
@@ -56,7 +58,7 @@ pub(super) fn detect(origin: &str, head: &[u8]) -> Result<Kind> {
     kind.ok_or_else(|| Error::UnknownFormat {
         origin: origin.to_owned(),
         what: format!("no known format; it begins with {}", beginning(text)),
-        hint: Some("paperkin reads pasted or saved Daily Papers pages (capture), Daily Papers JSON (hf), JSON lines (jsonl), Atom and RSS (feed), OAI-PMH (oai) and RIS (ris), packed or not".to_owned()),
+        hint: Some("paperkin reads pasted or saved Daily Papers pages (capture), Daily Papers JSON (hf), JSON lines (jsonl), Atom and RSS (feed), OAI-PMH (oai), RIS (ris) and the JSON of Semantic Scholar, OpenAlex and Crossref, packed or not".to_owned()),
     })
 }
 
@@ -120,6 +122,14 @@ fn foreign(head: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
 
 fn broken(head: &[u8]) -> usize {
     head.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count()
+}
+
+/// What looks like our own may be of an index of papers, whose keys say so.
+fn of_json(text: &str, kind: Kind) -> Kind {
+    match (kind, works::index_of(text)) {
+        (Kind::JsonLines | Kind::PaperArray, Some(index)) => Kind::Works(index),
+        (kind, _) => kind,
+    }
 }
 
 /// An array of Daily Papers entries has a `paper` in each; anything else may be our own.

@@ -14,6 +14,7 @@ mod oai;
 mod page;
 mod ris;
 mod unpack;
+mod works;
 mod xml;
 
 use std::io::{BufRead, Read};
@@ -41,11 +42,17 @@ pub enum Format {
     Oai,
     /// RIS, and the tagged form of Web of Science.
     Ris,
+    /// Semantic Scholar's JSON.
+    S2,
+    /// OpenAlex's JSON.
+    Openalex,
+    /// Crossref's JSON.
+    Crossref,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 6] = [Self::Capture, Self::Hf, Self::Jsonl, Self::Feed, Self::Oai, Self::Ris];
+    pub const ALL: [Self; 9] = [Self::Capture, Self::Hf, Self::Jsonl, Self::Feed, Self::Oai, Self::Ris, Self::S2, Self::Openalex, Self::Crossref];
 
     /// Its name on the command line and in a library.
     pub fn name(self) -> &'static str {
@@ -56,6 +63,9 @@ impl Format {
             Self::Feed => "feed",
             Self::Oai => "oai",
             Self::Ris => "ris",
+            Self::S2 => "s2",
+            Self::Openalex => "openalex",
+            Self::Crossref => "crossref",
         }
     }
 }
@@ -126,6 +136,7 @@ pub fn open<'a>(origin: &str, input: impl BufRead + 'a, options: &Options) -> Re
         (Some(Format::Feed), _) => detect::Kind::Feed,
         (Some(Format::Oai), _) => detect::Kind::Oai,
         (Some(Format::Ris), _) => detect::Kind::Ris,
+        (Some(format @ (Format::S2 | Format::Openalex | Format::Crossref)), _) => detect::Kind::Works(format),
         (Some(Format::Capture), Ok(detect::Kind::Page)) => detect::Kind::Page,
         (Some(Format::Capture), _) => detect::Kind::Capture,
     };
@@ -134,6 +145,7 @@ pub fn open<'a>(origin: &str, input: impl BufRead + 'a, options: &Options) -> Re
         detect::Kind::JsonLines => (Format::Jsonl, Box::new(jsonl::lines(origin, std::io::BufReader::new(input)))),
         detect::Kind::Feed => (Format::Feed, Box::new(feed::read(origin, std::io::BufReader::new(input), options))),
         detect::Kind::Oai => (Format::Oai, Box::new(oai::read(origin, std::io::BufReader::new(input), options))),
+        detect::Kind::Works(format) => (format, Box::new(works::read(origin, std::io::BufReader::new(input), format))),
         detect::Kind::Ris => (Format::Ris, Box::new(ris::read(origin, std::io::BufReader::new(input)))),
         detect::Kind::PaperArray => (Format::Jsonl, whole(jsonl::array(origin, &text(origin, input)?)?)),
         detect::Kind::Hf => (Format::Hf, whole(hf::read(origin, &text(origin, input)?, options.day)?)),

@@ -66,6 +66,33 @@ fn feeds_and_archives_are_read_whole() {
 }
 
 #[test]
+fn indexes_of_papers_are_read_whole() {
+    let Some(shared) = shared("indexes_of_papers_are_read_whole") else { return };
+    // Counted by `jq '(.data // .recommendedPapers // .results // .message.items // [.]) | length' FILE`.
+    let files = [
+        ("s2_get_recommended_papers.json", 100),
+        ("s2_search_paper.json", 100),
+        ("openalex_s2_crossref_json/api.crossref.org_0.json", 1),
+        ("openalex_s2_crossref_json/api.crossref.org_3.json", 1),
+        ("openalex_s2_crossref_json/api.crossref.org_5.json", 1),
+        ("openalex_s2_crossref_json/api.openalex.org_0.json", 2),
+        ("openalex_s2_crossref_json/api.openalex.org_1.json", 1),
+        ("openalex_s2_crossref_json/api.openalex.org_2.json", 1),
+        ("openalex_s2_crossref_json/api.openalex.org_3.json", 1),
+        ("openalex_s2_crossref_json/api.openalex.org_4.json", 1),
+        ("openalex_s2_crossref_json/api.openalex.org_5.json", 1),
+        ("openalex_s2_crossref_json/api.semanticscholar.org_0.json", 1),
+        ("openalex_s2_crossref_json/api.semanticscholar.org_1.json", 1),
+        ("openalex_s2_crossref_json/api.semanticscholar.org_4.json", 1),
+    ];
+    for (name, count) in files {
+        let papers = papers(&shared.join("data/fixtures").join(name));
+        assert_eq!(papers.len(), count, "{name}");
+        assert!(papers.iter().all(|paper| !paper.ids.is_empty() && !paper.title.is_empty()), "{name}");
+    }
+}
+
+#[test]
 fn lists_of_references_are_read_whole() {
     let Some(shared) = shared("lists_of_references_are_read_whole") else { return };
     // Records counted by `grep -c "TY  -\|^PT " FILE`; those without a title are told.

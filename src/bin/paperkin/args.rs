@@ -87,7 +87,7 @@ pub(crate) struct Add {
     /// Files or directories; - is standard input
     #[arg(required = true, value_name = "FILE|DIR|-")]
     pub inputs: Vec<PathBuf>,
-    /// Read as capture, hf, jsonl, feed, oai or ris, instead of looking
+    /// Read as capture, hf, jsonl, feed, oai, ris, s2, openalex or crossref, instead of looking
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<String>,
     /// The digest's day, where an input does not say it: YYYY-MM-DD

@@ -1,0 +1,234 @@
+//! JSON of the indexes of papers: Semantic Scholar, OpenAlex and Crossref, as their APIs answer and their snapshots are cut into lines.
+//!
+//! | | a list of papers is in | a paper has |
+//! |---|---|---|
+//! | Semantic Scholar | `data`, `recommendedPapers`, an array | `paperId`, `externalIds`, `title`, `abstract`, `authors`, `publicationDate`, `url` |
+//! | OpenAlex | `results` | `id`, `doi`, `display_name`, `abstract_inverted_index`, `authorships`, `publication_date` |
+//! | Crossref | `message.items`, else `message` | `DOI`, `title[0]`, `abstract` with JATS, `author`, `issued` |
+
+use std::io::Read;
+
+use serde_json::Value;
+
+use super::clean::{clean, clean_abstract, without_tags};
+use super::jsonl::json_reason;
+use super::{Failure, Format, Item};
+use crate::error::Result;
+use crate::paper::{Date, Paper, PaperId, parse_date};
+
+/// Words of an abstract whose places are given; more are a fault.
+const MOST_WORDS: u64 = 100_000;
+
+/// Which index a text is from, by the keys that only its papers have.
+pub(super) fn index_of(text: &str) -> Option<Format> {
+    let has = |key: &str| text.contains(&format!("\"{key}\""));
+    match () {
+        () if has("message-type") => Some(Format::Crossref),
+        () if has("display_name") && text.contains("openalex.org/W") => Some(Format::Openalex),
+        () if has("paperId") => Some(Format::S2),
+        () => None,
+    }
+}
+
+/// Reads documents one after the other, each an answer or a paper.
+pub(super) fn read<'a>(origin: &str, input: impl Read + 'a, format: Format) -> impl Iterator<Item = Result<Item>> + 'a {
+    let documents = serde_json::Deserializer::from_reader(input).into_iter::<Value>();
+    let (origin, mut number) = (origin.to_owned(), 0u64);
+    let items = move |document: serde_json::Result<Value>| -> Vec<Result<Item>> {
+        let mut item = |paper: std::result::Result<Paper, String>| {
+            number += 1;
+            let failed = |reason| Item::Failed(Failure { place: format!("{origin}: record {number}"), reason });
+            Ok(paper.map_or_else(failed, |paper| Item::Paper(Box::new(paper))))
+        };
+        match document {
+            Ok(document) => papers(document).iter().map(|work| item(paper(work, format))).collect(),
+            Err(e) => vec![item(Err(format!("{}; what follows is lost", json_reason(&e))))],
+        }
+    };
+    // After a fault the rest is no JSON of which anything is known.
+    let mut is_broken = false;
+    let until_broken = documents.take_while(move |document| !std::mem::replace(&mut is_broken, document.is_err()));
+    until_broken.flat_map(items)
+}
+
+/// The papers of an answer, or the paper itself.
+fn papers(document: Value) -> Vec<Value> {
+    let mut document = document;
+    if let Some(message) = document.get_mut("message").filter(|message| message.is_object()) {
+        document = message.take();
+    }
+    for key in ["data", "recommendedPapers", "results", "items"] {
+        if let Some(Value::Array(papers)) = document.get_mut(key).map(Value::take) {
+            return papers;
+        }
+    }
+    match document {
+        Value::Array(papers) => papers,
+        one => vec![one],
+    }
+}
+
+fn paper(work: &Value, format: Format) -> std::result::Result<Paper, String> {
+    let mut paper = match format {
+        Format::Openalex => of_openalex(work),
+        Format::Crossref => of_crossref(work),
+        _ => of_s2(work),
+    };
+    if paper.title.is_empty() {
+        let error = work["error"].as_str().or(work["message"].as_str());
+        return Err(error.map_or("the record has no title".to_owned(), |error| format!("the server answered with an error: {}", clean(error))));
+    }
+    paper.url = paper.url.filter(|url| url.starts_with("http"));
+    Ok(paper)
+}
+
+fn text(value: &Value) -> String {
+    clean(&without_tags(value.as_str().unwrap_or_default()))
+}
+
+/// Adds ids that name a paper everywhere, each perhaps with the address of who keeps them.
+fn add_ids(paper: &mut Paper, ids: &[&Value]) {
+    for id in ids.iter().filter_map(|id| id.as_str()) {
+        let (id, version) = PaperId::parse_versioned(&clean(id));
+        if matches!(id, PaperId::Arxiv(_) | PaperId::Doi(_)) {
+            paper.version = paper.version.or(version);
+            paper.add_id(id);
+        }
+    }
+}
+
+fn names(list: &Value, name: impl Fn(&Value) -> String) -> Vec<String> {
+    list.as_array().into_iter().flatten().map(name).filter(|name| !name.is_empty()).collect()
+}
+
+fn of_s2(work: &Value) -> Paper {
+    let work = if work["paper"].is_object() { &work["paper"] } else { work };
+    let mut paper = Paper {
+        title: text(&work["title"]),
+        abstract_text: clean_abstract(&without_tags(work["abstract"].as_str().unwrap_or_default())),
+        authors: names(&work["authors"], |author| text(&author["name"])),
+        published: work["publicationDate"].as_str().and_then(parse_date),
+        url: work["url"].as_str().map(clean),
+        ..Paper::default()
+    };
+    let ids = &work["externalIds"];
+    let arxiv = ids["ArXiv"].as_str().map(|id| Value::from(format!("arXiv:{id}"))).unwrap_or_default();
+    add_ids(&mut paper, &[&arxiv, &ids["DOI"]]);
+    if paper.ids.is_empty()
+        && let Some(id) = work["paperId"].as_str()
+    {
+        paper.add_id(PaperId::parse_versioned(&clean(id)).0);
+    }
+    paper
+}
+
+fn of_openalex(work: &Value) -> Paper {
+    let mut paper = Paper {
+        title: Some(text(&work["display_name"])).filter(|title| !title.is_empty()).unwrap_or_else(|| text(&work["title"])),
+        abstract_text: clean_abstract(&inverted(&work["abstract_inverted_index"])),
+        authors: names(&work["authorships"], |authorship| text(&authorship["author"]["display_name"])),
+        published: work["publication_date"].as_str().and_then(parse_date),
+        url: work["primary_location"]["landing_page_url"].as_str().map(clean),
+        ..Paper::default()
+    };
+    add_ids(&mut paper, &[&work["doi"], &work["ids"]["doi"], &work["primary_location"]["landing_page_url"]]);
+    if paper.ids.is_empty()
+        && let Some(id) = work["id"].as_str()
+    {
+        paper.add_id(PaperId::parse_versioned(clean(id).rsplit('/').next().unwrap_or_default()).0);
+    }
+    paper
+}
+
+/// The text of which each word's places are given.
+fn inverted(index: &Value) -> String {
+    let of_word = |(word, places): (&String, &Value)| {
+        let places = places.as_array().into_iter().flatten().filter_map(Value::as_u64).filter(|place| *place < MOST_WORDS);
+        places.map(|place| (place, word.clone())).collect::<Vec<_>>()
+    };
+    let mut words: Vec<(u64, String)> = index.as_object().into_iter().flatten().flat_map(of_word).collect();
+    words.sort();
+    words.into_iter().map(|(_, word)| word).collect::<Vec<_>>().join(" ")
+}
+
+fn of_crossref(work: &Value) -> Paper {
+    // Publishers send the heading along.
+    let without_heading = |text: &str| {
+        ["Abstract", "Summary", "ABSTRACT"]
+            .iter()
+            .fold(text.to_owned(), |text, heading| text.replace(&format!("<jats:title>{heading}</jats:title>"), ""))
+    };
+    let name = |author: &Value| match (text(&author["given"]), text(&author["family"])) {
+        (given, family) if given.is_empty() && family.is_empty() => text(&author["name"]),
+        (given, family) => clean(&format!("{given} {family}")),
+    };
+    let dates = ["published-online", "published-print", "published", "issued", "posted"];
+    let mut paper = Paper {
+        title: work["title"].as_array().and_then(|titles| titles.first()).map(text).unwrap_or_else(|| text(&work["title"])),
+        abstract_text: clean_abstract(&without_tags(&without_heading(work["abstract"].as_str().unwrap_or_default()))),
+        authors: names(&work["author"], name),
+        published: dates.into_iter().filter_map(|date| date_parts(&work[date])).min(),
+        url: work["URL"].as_str().map(clean),
+        ..Paper::default()
+    };
+    add_ids(&mut paper, &[&work["DOI"]]);
+    paper
+}
+
+/// `{"date-parts": [[2020, 5, 6]]}`; a year alone is no day.
+fn date_parts(date: &Value) -> Option<Date> {
+    let parts: Vec<i64> = date["date-parts"][0].as_array()?.iter().filter_map(Value::as_i64).collect();
+    match parts.as_slice() {
+        [year, month, day] => parse_date(&format!("{year:04}-{month:02}-{day:02}")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(text: &str) -> Paper {
+        let mut items = read("x", text.as_bytes(), index_of(text).unwrap());
+        match items.next().unwrap().unwrap() {
+            Item::Paper(paper) => *paper,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_paper_of_each_index_is_read() {
+        let s2 = one(
+            r#"{"recommendedPapers": [{"paperId": "abc", "externalIds": {"ArXiv": "2101.00001", "DOI": "10.1000/X", "CorpusId": 7}, "title": "T",
+                "abstract": null, "authors": [{"name": "Ada"}], "year": 2020, "publicationDate": "2020-05-06"}]}"#,
+        );
+        assert_eq!((s2.id(), s2.doi(), s2.authors.len()), (PaperId::Arxiv("2101.00001".to_owned()), Some("10.1000/x"), 1));
+        assert_eq!((s2.published.unwrap().to_string(), s2.abstract_text.as_str()), ("2020-05-06".into(), ""));
+        let openalex = one(r#"{"results": [{"id": "https://openalex.org/W7", "doi": "https://doi.org/10.1000/Y", "display_name": "<i>T</i>",
+                "abstract_inverted_index": {"look": [1, 3], "We": [0], "and": [2]}, "authorships": [{"author": {"display_name": "Ada"}}]}]}"#);
+        assert_eq!((openalex.doi(), openalex.abstract_text.as_str(), openalex.title.as_str()), (Some("10.1000/y"), "We look and look", "T"));
+        let crossref = one(
+            r#"{"status": "ok", "message-type": "work", "message": {"DOI": "10.1000/z", "title": ["T"], "abstract": "<jats:title>Abstract</jats:title><jats:p>We look.</jats:p>",
+                "author": [{"given": "Ada", "family": "Lovelace"}, {"name": "A group"}], "issued": {"date-parts": [[2020]]},
+                "published-print": {"date-parts": [[2020, 6, 1]]}, "published-online": {"date-parts": [[2020, 5, 6]]}}}"#,
+        );
+        assert_eq!((crossref.doi(), crossref.abstract_text.as_str()), (Some("10.1000/z"), "We look."));
+        assert_eq!(
+            (crossref.authors.as_slice(), crossref.published.unwrap().to_string()),
+            (&["Ada Lovelace".to_owned(), "A group".to_owned()][..], "2020-05-06".into())
+        );
+    }
+
+    #[test]
+    fn lines_are_read_and_faults_are_told() {
+        let text = "{\"paperId\": \"a\", \"title\": \"One\"}\n{\"paperId\": \"b\", \"title\": \"\"}\n{\"paperId\": \"c\", \"title\": \"Three\"}\n{\"paperId\"";
+        let items: Vec<Item> = read("x", text.as_bytes(), Format::S2).map(Result::unwrap).collect();
+        let papers = items.iter().filter(|item| matches!(item, Item::Paper(_))).count();
+        let reasons: Vec<&str> =
+            items.iter().filter_map(|item| if let Item::Failed(failure) = item { Some(failure.reason.as_str()) } else { None }).collect();
+        assert_eq!((papers, reasons.len()), (2, 2));
+        assert!(reasons[0].contains("no title") && reasons[1].contains("cut off") && reasons[1].contains("lost"), "{reasons:?}");
+        let error: Vec<Item> = read("x", &b"{\"error\": \"No positive paper examples given\"}"[..], Format::S2).map(Result::unwrap).collect();
+        assert!(matches!(&error[..], [Item::Failed(failure)] if failure.reason.contains("No positive paper examples given")));
+    }
+}
