@@ -139,6 +139,8 @@ Abstract: Deep models.</description><guid isPermaLink="false">oai:arXiv.org:2509
             reason("<feed><entry><id>http://arxiv.org/api/errors#bad</id><summary>incorrect id</summary></entry></feed>").contains("incorrect id")
         );
         assert!(reason(&format!("<feed><entry>{}</entry></feed>", "<a>".repeat(100))).contains("elements in each other"));
+        assert!(reason(&format!("<feed><entry><title>{}</title></entry></feed>", "a".repeat(20 << 20))).contains("without a tag"));
+        assert!(reason(&format!("<feed>{}</feed>", "a ".repeat(20 << 20))).contains("without a tag"));
         assert!(all("<feed></feed>").is_empty());
     }
 }
