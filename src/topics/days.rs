@@ -164,7 +164,8 @@ fn follow(library: &Library, found: &mut Topics, known: Vec<KeptTopic>, next: &m
         match partner {
             Some(partner) => {
                 let partner = &known[*partner];
-                (topic.id, topic.name) = (partner.id, partner.name.clone());
+                // Its keywords are those of today, of which the name knows nothing.
+                (topic.id, topic.name, topic.in_name) = (partner.id, partner.name.clone(), 0);
                 topic.before = match found.day {
                     // It was kept of this very day.
                     Some(day) if day == partner.day => library.kept_topic(partner.id)?.iter().rfind(|topic| topic.day < day).map(Before::of),

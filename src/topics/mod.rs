@@ -123,7 +123,8 @@ pub struct Topic {
     pub name: String,
     /// Phrases that its papers have and others have not: first those of the name, and then the most telling first.
     pub keywords: Vec<Keyword>,
-    /// How many of the keywords are in the name; none if no phrase tells anything, and it is called by the title of its medoid.
+    /// How many of the keywords are in the name; none if it is called as on an earlier day, or by a command, or, as no phrase tells
+    /// anything, by the title of its medoid.
     pub in_name: usize,
     /// Those most like the others first: the first one is the medoid, and the last the most surprising.
     pub members: Vec<Member>,

@@ -64,12 +64,11 @@ impl Named {
 
 /// The names of groups of some papers.
 pub(super) fn names(papers: &Papers, rows: &[usize], groups: &[Vec<usize>]) -> Vec<Named> {
-    let texts = rows.iter().map(|row| (papers.briefs[*row].abstract_text.as_str(), papers.words[*row][1].as_slice()));
-    let acronyms = spans::acronyms(texts);
-    let named = Texts { papers, acronyms };
-    let keys = named.frequent(groups);
-    let counts = named.count(rows, groups, &keys);
-    let mut candidates = named.candidates(rows.len(), groups, &counts);
+    let abstracts = rows.iter().map(|row| (papers.briefs[*row].abstract_text.as_str(), papers.words[*row][1].as_slice()));
+    let texts = Texts { papers, acronyms: spans::acronyms(abstracts) };
+    let keys = texts.frequent(groups);
+    let counts = texts.count(rows, groups, &keys);
+    let mut candidates = texts.candidates(rows.len(), groups, &counts);
     // A phrase belongs to the topic of which it tells most.
     let mut best: TermMap<(f32, usize)> = TermMap::default();
     for (number, candidates) in candidates.iter().enumerate() {
@@ -81,8 +80,7 @@ pub(super) fn names(papers: &Papers, rows: &[usize], groups: &[Vec<usize>]) -> V
         }
     }
     candidates.iter_mut().enumerate().for_each(|(number, candidates)| candidates.retain(|candidate| best[&candidate.key].1 == number));
-    let named: Vec<Named> = candidates.par_iter().zip(groups).map(|(candidates, group)| named.name(candidates, group)).collect();
-    named
+    candidates.par_iter().zip(groups).map(|(candidates, group)| texts.name(candidates, group)).collect()
 }
 
 /// A phrase that may name a topic.

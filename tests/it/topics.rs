@@ -257,6 +257,14 @@ fn a_day_of_one_topic_goes_on_too() {
         let args = ["cluster", "--by", "day", "--keep", "--label-with", "cat > /dev/null; echo '{\"1\": \"Spooky\"}'"];
         assert_eq!(kin.run(&args).code, 0);
         assert_eq!(kin.json(&["show", "--topic", "1", "--json"])["label"], "Spooky");
+        // The next day has it too, on its map as well, and none of its own phrases is said to be in it.
+        let second = kin.json(&["cluster", "--date", "2026-08-11", "--json"])[0].clone();
+        assert_eq!(second["label"], "Spooky");
+        let keywords = second["keywords"].as_array().unwrap();
+        assert!(!keywords.is_empty() && keywords.iter().all(|keyword| keyword["in_name"] == false), "{second}");
+        let map = kin.path("map.svg");
+        assert_eq!(kin.run(&["cluster", "--date", "2026-08-11", "--map", map.to_str().unwrap()]).code, 0);
+        assert!(std::fs::read_to_string(map).unwrap().contains(">Spooky<"));
     }
 }
 
