@@ -1,5 +1,9 @@
 //! Text as it is kept: one line, single spaces, no control characters, none of a feed's or a bot's words.
 
+use std::borrow::Cow;
+
+use super::tex;
+
 /// Puts text on one line: white space of any kind and length becomes one space, control characters go.
 ///
 /// ```
@@ -17,9 +21,18 @@ pub fn clean(text: &str) -> String {
     out
 }
 
-/// [`clean`], without what feeds put before an abstract; empty where a bot's comment stands for one.
-pub(super) fn clean_abstract(text: &str) -> String {
+/// [`clean`] for titles and names: simple TeX is text.
+pub(super) fn clean_text(text: &str) -> String {
     let text = clean(text);
+    match tex::plain(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(plain) => clean(&plain),
+    }
+}
+
+/// [`clean_text`], without what feeds put before an abstract; empty where a bot's comment stands for one.
+pub(super) fn clean_abstract(text: &str) -> String {
+    let text = clean_text(text);
     let rest = without_feed_prefix(&text);
     if is_bot_comment(rest) { String::new() } else { rest.to_owned() }
 }
@@ -37,7 +50,7 @@ fn without_feed_prefix(text: &str) -> &str {
 }
 
 /// Text without the tags of HTML and JATS, and with its characters for their names; `a < b` stays what it is.
-pub(super) fn without_tags(text: &str) -> std::borrow::Cow<'_, str> {
+pub(super) fn without_tags(text: &str) -> Cow<'_, str> {
     let text = html_escape::decode_html_entities(text);
     if !text.contains('<') {
         return text;
@@ -102,7 +115,7 @@ mod tests {
     #[test]
     fn abstracts_lose_what_is_not_theirs() {
         let cases = [
-            ("arXiv:2508.13426v1 Announce Type: cross \nAbstract: We study\n  $x$.", "We study $x$."),
+            ("arXiv:2508.13426v1 Announce Type: cross \nAbstract: We study\n  $x$.", "We study x."),
             ("Abstract: We study.", "We study."),
             (
                 "This is an automated message from the [Librarian Bot](x). I found…",

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Read};
 
-use super::{Format, capture, page, ris, works};
+use super::{Format, bibtex, capture, page, ris, table, works};
 use crate::error::{Error, Result};
 
 /// The formats as they are read: [`super::Format`], with the two forms of a capture and of our own kept apart.
@@ -15,7 +15,9 @@ pub(super) enum Kind {
     PaperArray,
     Feed,
     Oai,
+    Bibtex,
     Ris,
+    Table,
     /// The JSON of an index of papers.
     Works(Format),
 }
@@ -52,13 +54,15 @@ pub(super) fn detect(origin: &str, head: &[u8]) -> Result<Kind> {
         b'<' => markup_kind(origin, text)?,
         _ if is_capture(text) => Some(Kind::Capture),
         _ if ris::is_ris(text) => Some(Kind::Ris),
+        _ if bibtex::is_bibtex(text) => Some(Kind::Bibtex),
         _ if has_json_lines(text) => Some(Kind::JsonLines),
+        _ if table::is_table(head) => Some(Kind::Table),
         _ => None,
     };
     kind.ok_or_else(|| Error::UnknownFormat {
         origin: origin.to_owned(),
         what: format!("no known format; it begins with {}", beginning(text)),
-        hint: Some("paperkin reads pasted or saved Daily Papers pages (capture), Daily Papers JSON (hf), JSON lines (jsonl), Atom and RSS (feed), OAI-PMH (oai), RIS (ris) and the JSON of Semantic Scholar, OpenAlex and Crossref, packed or not".to_owned()),
+        hint: Some("paperkin reads pasted or saved Daily Papers pages (capture), Daily Papers JSON (hf), JSON lines (jsonl), Atom and RSS (feed), OAI-PMH (oai), BibTeX (bibtex), RIS (ris), tables with a header (csv) and the JSON of Semantic Scholar, OpenAlex and Crossref, packed or not".to_owned()),
     })
 }
 

@@ -6,7 +6,7 @@
 
 use std::io::BufRead;
 
-use super::clean::{clean, clean_abstract, without_tags};
+use super::clean::{clean, clean_abstract, clean_text, without_tags};
 use super::xml::{Element, records};
 use super::{Item, Options};
 use crate::error::Result;
@@ -19,7 +19,7 @@ pub(super) fn read<'a>(origin: &str, input: impl BufRead + 'a, options: &Options
 }
 
 fn paper(entry: &Element, day: Option<Date>) -> Result<Paper, String> {
-    let text = |names: &[&'static str]| clean(&without_tags(entry.text_of(names)));
+    let text = |names: &[&'static str]| clean_text(&without_tags(entry.text_of(names)));
     let date = |names: &[&'static str]| parse_date(entry.text_of(names));
     let called = entry.text_of(&["id", "guid", "link"]);
     if called.contains("arxiv.org/api/errors") {
@@ -62,7 +62,7 @@ fn paper(entry: &Element, day: Option<Date>) -> Result<Paper, String> {
 fn authors(entry: &Element) -> Vec<String> {
     let named = entry.all("author").map(|author| author.text_of(&["name"]));
     let created = entry.all("creator").flat_map(|creator| creator.text.split(','));
-    named.chain(created).map(|name| clean(&without_tags(name))).filter(|name| !name.is_empty()).collect()
+    named.chain(created).map(|name| clean_text(&without_tags(name))).filter(|name| !name.is_empty()).collect()
 }
 
 /// The primary one first.

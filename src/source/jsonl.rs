@@ -8,12 +8,12 @@
 use std::io::{BufRead, Read};
 
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::clean::{clean, clean_abstract};
-use super::{Failure, Item, unreadable};
+use super::clean::{clean, clean_abstract, clean_text};
+use super::{Failure, Item, json};
 use crate::error::{Error, Result};
-use crate::paper::{Paper, PaperId, parse_date};
+use crate::paper::{Paper, PaperId, parse_date, title_key};
 
 /// A line may have this many bytes: no abstract is near it, and memory stays bounded.
 const MAX_LINE: u64 = 16 << 20;
@@ -40,6 +40,26 @@ pub(super) fn lines<'a>(origin: &str, mut input: impl BufRead + 'a) -> impl Iter
             }));
         }
     })
+}
+
+/// A record that another format told under the same keys.
+pub(super) fn of_value(record: Value) -> Result<Paper, String> {
+    serde_json::from_value(record).map_err(|e| e.to_string()).and_then(paper)
+}
+
+/// A paper of a bibliography with what `export` kept beside it, as the bibliography's own form has no place for it. Where somebody
+/// has changed a text since, the change counts.
+pub(super) fn with_exact(paper: Paper, mut exact: Map<String, Value>) -> Paper {
+    exact.entry("title").or_insert_with(|| paper.title.as_str().into());
+    let Ok(exact) = of_value(Value::Object(exact)) else { return paper };
+    let either = |exact: String, told: String| if title_key(&exact) == title_key(&told) { exact } else { told };
+    Paper {
+        title: either(exact.title, paper.title),
+        abstract_text: either(exact.abstract_text, paper.abstract_text),
+        authors: if exact.authors.is_empty() { paper.authors } else { exact.authors },
+        ids: if exact.ids.is_empty() { paper.ids } else { exact.ids },
+        ..exact
+    }
 }
 
 /// serde would take a list for a record too, its first text for the id.
@@ -69,17 +89,8 @@ pub(super) fn next_line(origin: &str, input: &mut impl BufRead) -> Result<Option
 }
 
 /// Reads an array of the same objects, or one that is written over several lines.
-pub(super) fn array(origin: &str, text: &str) -> Result<Vec<Item>> {
-    let whole: Value = serde_json::from_str(text).map_err(|e| unreadable(origin, json_reason(&e)))?;
-    let values = match whole {
-        Value::Array(values) => values,
-        one => vec![one],
-    };
-    let read = |(i, value): (usize, Value)| match record(value.to_string().as_bytes()).and_then(paper) {
-        Ok(paper) => Item::Paper(Box::new(paper)),
-        Err(reason) => Item::Failed(Failure { place: format!("{origin}: record {}", i + 1), reason }),
-    };
-    Ok(values.into_iter().enumerate().map(read).collect())
+pub(super) fn array<'a>(origin: &str, input: impl BufRead + 'a) -> impl Iterator<Item = Result<Item>> + 'a {
+    json::records(origin, input, &[], |bytes| record(bytes).and_then(paper))
 }
 
 /// What serde_json says, with "the JSON is cut off" for an early end.
@@ -131,6 +142,8 @@ struct ReadRecord {
     version: Option<u32>,
     #[serde(default, deserialize_with = "identifier")]
     doi: Option<String>,
+    #[serde(default)]
+    withdrawn: Value,
     /// Of arXiv's metadata snapshot.
     #[serde(default)]
     versions: Value,
@@ -144,11 +157,11 @@ fn paper(record: ReadRecord) -> Result<Paper, String> {
     let first = versions.first().and_then(|version| day(&version["created"]));
     let last = versions.last().and_then(|version| version["version"].as_str()?.trim_start_matches('v').parse().ok());
     let mut paper = Paper {
-        title: clean(&record.title.unwrap_or_default()),
+        title: clean_text(&record.title.unwrap_or_default()),
         abstract_text: clean_abstract(&record.abstract_text.or(record.summary).unwrap_or_default()),
-        authors: cleaned(record.authors),
+        authors: cleaned(record.authors, clean_text),
         authors_count: record.authors_count,
-        categories: cleaned(record.categories),
+        categories: cleaned(record.categories.iter().flat_map(|text| split_categories(text)).collect(), clean),
         published: day(&record.published).or(day(&record.date)).or(first),
         updated: day(&record.updated).or(day(&record.update_date)),
         day: day(&record.day).or(day(&record.listed)),
@@ -173,7 +186,7 @@ fn paper(record: ReadRecord) -> Result<Paper, String> {
     Ok(paper)
 }
 
-fn cleaned(texts: Vec<String>) -> Vec<String> {
+fn cleaned(texts: Vec<String>, clean: fn(&str) -> String) -> Vec<String> {
     texts.iter().map(|text| clean(text)).filter(|text| !text.is_empty()).collect()
 }
 
@@ -214,15 +227,18 @@ pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Str
 }
 
 fn split_list(text: &str) -> Vec<String> {
-    let is_categories = !text.contains([';', ',']) && text.split_whitespace().all(|w| w.contains(['.', '-']) || w.len() > 12);
     let parts: Vec<&str> = match text {
         text if text.contains(';') => text.split(';').collect(),
         text if text.contains(',') => text.split(',').flat_map(|part| part.split(" and ")).collect(),
-        text if text.contains(" and ") => text.split(" and ").collect(),
-        text if is_categories => text.split_whitespace().collect(),
-        text => vec![text],
+        text => text.split(" and ").collect(),
     };
     parts.into_iter().map(|part| part.trim().trim_start_matches("and ").to_owned()).filter(|part| !part.is_empty()).collect()
+}
+
+/// arXiv writes `cs.LG stat.ML hep-ph` in one text; `Machine Learning` is one category.
+fn split_categories(text: &str) -> Vec<String> {
+    let is_code = |word: &str| word.contains(['.', '-']);
+    if text.split_whitespace().any(is_code) { text.split_whitespace().map(str::to_owned).collect() } else { vec![text.to_owned()] }
 }
 
 /// A number of things: `12`, `"12"`, `"1.2k"`; anything else is nothing.

@@ -4,15 +4,20 @@
 //! paper, or a record that could not be read with its reason. A whole input that cannot be read is an error.
 //! A source never embeds, and never opens a file: what is opened is the caller's matter.
 
+mod bibtex;
 mod capture;
 mod clean;
 mod detect;
 mod feed;
 mod hf;
+mod json;
 mod jsonl;
+mod metered;
 mod oai;
 mod page;
 mod ris;
+mod table;
+mod tex;
 mod unpack;
 mod works;
 mod xml;
@@ -40,6 +45,10 @@ pub enum Format {
     Feed,
     /// OAI-PMH: the metadata of arXiv and other archives.
     Oai,
+    /// A table with a header: CSV, TSV, or with semicolons.
+    Csv,
+    /// BibTeX and BibLaTeX.
+    Bibtex,
     /// RIS, and the tagged form of Web of Science.
     Ris,
     /// Semantic Scholar's JSON.
@@ -52,7 +61,8 @@ pub enum Format {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 9] = [Self::Capture, Self::Hf, Self::Jsonl, Self::Feed, Self::Oai, Self::Ris, Self::S2, Self::Openalex, Self::Crossref];
+    pub const ALL: [Self; 11] =
+        [Self::Capture, Self::Hf, Self::Jsonl, Self::Feed, Self::Oai, Self::Csv, Self::Bibtex, Self::Ris, Self::S2, Self::Openalex, Self::Crossref];
 
     /// Its name on the command line and in a library.
     pub fn name(self) -> &'static str {
@@ -62,6 +72,8 @@ impl Format {
             Self::Jsonl => "jsonl",
             Self::Feed => "feed",
             Self::Oai => "oai",
+            Self::Csv => "csv",
+            Self::Bibtex => "bibtex",
             Self::Ris => "ris",
             Self::S2 => "s2",
             Self::Openalex => "openalex",
@@ -79,6 +91,17 @@ pub struct Options {
     pub day: Option<Date>,
     /// A day without year is the last such day that is not after this one.
     pub today: Option<Date>,
+    /// What columns of a table hold, where their names do not tell.
+    pub columns: Vec<Column>,
+}
+
+/// What a column of a table holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// A key of our JSON lines: `title`, `abstract`, `authors`, `published`, …
+    pub field: String,
+    /// The column's name in the header, or its number, from 1.
+    pub name: String,
 }
 
 /// One thing that an input holds.
@@ -135,20 +158,25 @@ pub fn open<'a>(origin: &str, input: impl BufRead + 'a, options: &Options) -> Re
         (Some(Format::Hf), _) => detect::Kind::Hf,
         (Some(Format::Feed), _) => detect::Kind::Feed,
         (Some(Format::Oai), _) => detect::Kind::Oai,
+        (Some(Format::Csv), _) => detect::Kind::Table,
+        (Some(Format::Bibtex), _) => detect::Kind::Bibtex,
         (Some(Format::Ris), _) => detect::Kind::Ris,
         (Some(format @ (Format::S2 | Format::Openalex | Format::Crossref)), _) => detect::Kind::Works(format),
         (Some(Format::Capture), Ok(detect::Kind::Page)) => detect::Kind::Page,
         (Some(Format::Capture), _) => detect::Kind::Capture,
     };
+    let table = (kind == detect::Kind::Table).then(|| head.clone()).unwrap_or_default();
     let input = std::io::Cursor::new(head).chain(input);
     let (format, items): (_, Box<dyn Iterator<Item = Result<Item>> + 'a>) = match kind {
         detect::Kind::JsonLines => (Format::Jsonl, Box::new(jsonl::lines(origin, std::io::BufReader::new(input)))),
         detect::Kind::Feed => (Format::Feed, Box::new(feed::read(origin, std::io::BufReader::new(input), options))),
         detect::Kind::Oai => (Format::Oai, Box::new(oai::read(origin, std::io::BufReader::new(input), options))),
         detect::Kind::Works(format) => (format, Box::new(works::read(origin, std::io::BufReader::new(input), format))),
+        detect::Kind::Table => (Format::Csv, Box::new(table::read(origin, &table, std::io::BufReader::new(input), &options.columns)?)),
+        detect::Kind::Bibtex => (Format::Bibtex, Box::new(bibtex::read(origin, std::io::BufReader::new(input)))),
         detect::Kind::Ris => (Format::Ris, Box::new(ris::read(origin, std::io::BufReader::new(input)))),
-        detect::Kind::PaperArray => (Format::Jsonl, whole(jsonl::array(origin, &text(origin, input)?)?)),
-        detect::Kind::Hf => (Format::Hf, whole(hf::read(origin, &text(origin, input)?, options.day)?)),
+        detect::Kind::PaperArray => (Format::Jsonl, Box::new(jsonl::array(origin, std::io::BufReader::new(input)))),
+        detect::Kind::Hf => (Format::Hf, Box::new(hf::read(origin, std::io::BufReader::new(input), options.day))),
         detect::Kind::Page => (Format::Capture, whole(page::read(origin, &text(origin, input)?, options)?)),
         detect::Kind::Capture => (Format::Capture, whole(capture::read(origin, &text(origin, input)?, options)?)),
     };

@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use super::clean::{clean, clean_abstract, without_tags};
+use super::clean::{clean, clean_abstract, clean_text, without_tags};
 use super::xml::{Element, records};
 use super::{Item, Options};
 use crate::error::Result;
@@ -23,7 +23,7 @@ fn paper(record: &Element, day: Option<Date>) -> Result<Paper, String> {
         return Err(format!("{} was deleted", header.map_or("", |header| header.text_of(&["identifier"]))));
     }
     let metadata = record.child("metadata").and_then(|metadata| metadata.children.first()).ok_or("the record has no metadata")?;
-    let text = |names: &[&'static str]| clean(&without_tags(metadata.text_of(names)));
+    let text = |names: &[&'static str]| clean_text(&without_tags(metadata.text_of(names)));
     let versions: Vec<&Element> = metadata.all("version").collect();
     let version_date = |version: Option<&&Element>| version.and_then(|version| parse_date(version.text_of(&["date"])));
     let mut paper = Paper {
@@ -58,14 +58,14 @@ fn paper(record: &Element, day: Option<Date>) -> Result<Paper, String> {
 fn authors(metadata: &Element) -> Vec<String> {
     let whole = |author: &Element| {
         let name = ["forenames", "keyname", "suffix"].map(|part| author.text_of(&[part]));
-        clean(&name.join(" "))
+        clean_text(&name.join(" "))
     };
     let parts = metadata.all("authors").flat_map(|authors| authors.all("author")).map(whole);
     let listed = metadata.all("authors").filter(|authors| authors.children.is_empty()).flat_map(|authors| {
         let names = authors.text.split(',').flat_map(|part| part.split(" and "));
-        names.map(clean).collect::<Vec<_>>()
+        names.map(clean_text).collect::<Vec<_>>()
     });
-    let created = metadata.all("creator").map(|creator| last_name_last(&clean(&creator.text)));
+    let created = metadata.all("creator").map(|creator| last_name_last(&clean_text(&creator.text)));
     parts.chain(listed).chain(created).filter(|name| !name.is_empty()).collect()
 }
 

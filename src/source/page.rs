@@ -27,7 +27,7 @@ pub(super) fn read(origin: &str, html: &str, options: &Options) -> Result<Vec<It
         date_string: Option<String>,
     }
     let day = serde_json::from_str::<Day>(&json).ok().and_then(|day| parse_date(&day.date_string?));
-    hf::read(origin, &json, options.day.or(day))
+    hf::read(origin, json.as_bytes(), options.day.or(day)).collect()
 }
 
 /// The attribute `data-props` in the tag that has the target.

@@ -5,15 +5,13 @@
 
 use std::io::BufRead;
 
-use super::clean::{clean, clean_abstract, without_tags};
+use super::clean::{clean_abstract, clean_text, without_tags};
 use super::jsonl::{Line, next_line};
+use super::metered::LARGEST;
 use super::oai::last_name_last;
 use super::{Failure, Item};
 use crate::error::Result;
 use crate::paper::{Date, Paper, PaperId, parse_date};
-
-/// A record may have this many bytes; none is near it.
-const LARGEST: usize = 16 << 20;
 
 /// A record: its tags and their values, in their order.
 #[derive(Default)]
@@ -120,7 +118,7 @@ impl Record {
         if self.size > LARGEST {
             return Err(format!("the record is longer than {} MiB", LARGEST >> 20));
         }
-        let text = |tags: &[&'static str]| clean(&without_tags(self.text(tags)));
+        let text = |tags: &[&'static str]| clean_text(&without_tags(self.text(tags)));
         let mut paper = Paper {
             title: text(&["TI", "T1", "CT"]),
             abstract_text: clean_abstract(&without_tags(self.text(&["AB", "N2"]))),
@@ -145,7 +143,7 @@ impl Record {
 
     /// Web of Science has the names in full under another tag.
     fn authors(&self) -> Vec<String> {
-        let of = |tag: &'static str| self.all(tag).flat_map(|value| value.lines()).map(|name| last_name_last(&clean(name)));
+        let of = |tag: &'static str| self.all(tag).flat_map(|value| value.lines()).map(|name| last_name_last(&clean_text(name)));
         let named = ["AF", "AU", "A1"].map(|tag| of(tag).filter(|name| !name.is_empty()).collect::<Vec<_>>());
         named.into_iter().find(|names| !names.is_empty()).unwrap_or_default()
     }

@@ -1,17 +1,14 @@
 //! Records of an XML document, one at a time, so that memory does not grow with the document.
 
-use std::cell::Cell;
-use std::io::{self, BufRead, Read};
-use std::rc::Rc;
+use std::io::BufRead;
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
+use super::metered::{LARGEST, Meter, Metered};
 use super::{Failure, Item};
 use crate::error::Result;
 
-/// A record may have this many bytes of text and names; none is near it.
-const LARGEST: usize = 16 << 20;
 /// Elements in each other.
 const DEEPEST: usize = 64;
 
@@ -55,9 +52,8 @@ pub(super) fn records<'a>(
     names: &'static [&'static str],
     item: impl Fn(&Element) -> std::result::Result<Item, String> + 'a,
 ) -> impl Iterator<Item = Result<Item>> + 'a {
-    let read = Rc::new(Cell::new(0));
-    let metered = Metered { input, read: Rc::clone(&read) };
-    let mut document = Document { reader: Reader::from_reader(metered), buffer: Vec::new(), read };
+    let (input, meter) = Metered::new(input, "a tag");
+    let mut document = Document { reader: Reader::from_reader(input), buffer: Vec::new(), meter };
     let (origin, mut number, mut is_over) = (origin.to_owned(), 0u64, false);
     std::iter::from_fn(move || {
         if is_over {
@@ -78,41 +74,10 @@ pub(super) fn records<'a>(
     })
 }
 
-/// Input that ends in an error where one piece of it, such as the text between two tags, is larger than all of a record may be: the
-/// XML reader would take it whole.
-struct Metered<R> {
-    input: R,
-    /// Bytes since the last piece.
-    read: Rc<Cell<usize>>,
-}
-
-impl<R: BufRead> Read for Metered<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let read = self.fill_buf()?.read(out)?;
-        self.consume(read);
-        Ok(read)
-    }
-}
-
-impl<R: BufRead> BufRead for Metered<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.read.get() > LARGEST {
-            return Err(io::Error::other(format!("more than {} MiB without a tag", LARGEST >> 20)));
-        }
-        let most = LARGEST + 1 - self.read.get();
-        self.input.fill_buf().map(|bytes| &bytes[..bytes.len().min(most)])
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.read.set(self.read.get() + count);
-        self.input.consume(count);
-    }
-}
-
 struct Document<R: BufRead> {
     reader: Reader<Metered<R>>,
     buffer: Vec<u8>,
-    read: Rc<Cell<usize>>,
+    meter: Meter,
 }
 
 impl<R: BufRead> Document<R> {
@@ -120,7 +85,7 @@ impl<R: BufRead> Document<R> {
     fn next(&mut self, names: &[&str]) -> std::result::Result<Option<Element>, String> {
         loop {
             self.buffer.clear();
-            self.read.set(0);
+            self.meter.reset();
             match self.reader.read_event_into(&mut self.buffer).map_err(|e| reason(&e))? {
                 Event::Start(start) if names.contains(&start.local_name().as_ref()) => {
                     let element = opened(&start);
@@ -138,7 +103,7 @@ impl<R: BufRead> Document<R> {
         let mut size = 0;
         loop {
             self.buffer.clear();
-            self.read.set(0);
+            self.meter.reset();
             let event = self.reader.read_event_into(&mut self.buffer).map_err(|e| reason(&e))?;
             let Some(innermost) = open.last_mut() else { return Err("the XML is not well-formed".to_owned()) };
             match event {
