@@ -113,6 +113,9 @@ impl Error {
                 return hint.clone();
             }
             Self::NoPapers { .. } => "paperkin reads pasted or saved Daily Papers pages, Daily Papers JSON and JSON lines",
+            Self::UnknownPaper { asked, .. } if is_arxiv_id(asked) => {
+                return Some(format!("`paperkin similar arxiv:{asked}` fetches it, and `paperkin add arxiv:{asked}` keeps it"));
+            }
             Self::UnknownPaper { .. } => "`paperkin ls` lists the papers, `paperkin search TEXT` finds papers about something",
             Self::AmbiguousTitle { .. } => "give more of the title, or the id in front of it",
             Self::NoLibrary { .. } => "`paperkin add FILE` makes one; `--in FILE` answers from a file without keeping a library",
@@ -175,6 +178,11 @@ impl Error {
             Self::Encoder(_) => "encoder",
         }
     }
+}
+
+fn is_arxiv_id(text: &str) -> bool {
+    let is_number = |text: &str, digits: std::ops::RangeInclusive<usize>| digits.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    text.split_once('.').is_some_and(|(month, number)| is_number(month, 4..=4) && is_number(number, 4..=5))
 }
 
 fn listed(intro: &str, items: &[String]) -> String {

@@ -43,6 +43,8 @@ pub struct Paper {
     pub url: Option<String>,
     /// The arXiv version, from 1.
     pub version: Option<u32>,
+    /// Its authors, or who published it, took it back.
+    pub withdrawn: bool,
 }
 
 impl Paper {

@@ -50,6 +50,8 @@ pub struct Options {
     pub source: source::Options,
     /// Which papers get a vector.
     pub embed: Embed,
+    /// Records to read at most.
+    pub limit: Option<u64>,
     /// The time of the run, kept with new papers.
     pub now: String,
 }
@@ -66,12 +68,17 @@ pub enum Embed {
     Nothing,
 }
 
+/// Documents, or what keeps the next one from coming.
+pub type Pages = Box<dyn Iterator<Item = Result<Box<dyn std::io::Read + Send>>> + Send>;
+
 /// Something to read.
 pub enum Input {
     /// A file.
     File(PathBuf),
     /// Standard input, or any other stream, with its name in messages.
     Stream(String, Box<dyn std::io::Read + Send>),
+    /// Documents that come one after the other, as a server gives a long answer, with their name in messages.
+    Pages(String, Pages),
 }
 
 /// What was read and what became of it.
@@ -185,9 +192,9 @@ pub fn add(
 ) -> Result<Report> {
     library.require_space(embedder.space())?;
     let (sender, groups) = mpsc::sync_channel(GROUPS_AHEAD);
-    let source = options.source.clone();
+    let (source, limit) = (options.source.clone(), options.limit);
     // Not of the scope: what ends the run here does not wait for an input from which nothing comes.
-    let reader = thread::spawn(move || reader::read(inputs, &source, sender));
+    let reader = thread::spawn(move || reader::read(inputs, &source, limit, sender));
     let became = thread::scope(|scope| Writer::new(library, embedder, options, progress, scope).write(groups))?;
     let Report { papers, new, merged, updated, unchanged, embedded, without_abstract, .. } = became;
     let read = reader.join().unwrap_or_else(|panic| resume_unwind(panic))?;

@@ -5,7 +5,7 @@
 //! more it ends at the next one.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::mpsc::SyncSender;
 
@@ -13,7 +13,7 @@ use super::{CHUNK, Input, Report};
 use crate::error::{Error, Result};
 use crate::library::Record;
 use crate::paper::{Paper, PaperId};
-use crate::source::{self, Failure, Item};
+use crate::source::{self, Archive, Failure, Item};
 
 /// Bytes of text in a group: only records far beyond any abstract reach it before there are [`CHUNK`] of them.
 const GROUP_BYTES: usize = 1 << 20;
@@ -32,8 +32,8 @@ pub(super) struct Group {
 /// Reads all inputs, and reports what it found in them; what became of the records it does not know.
 ///
 /// What was read before an error is sent.
-pub(super) fn read(inputs: Vec<Input>, options: &source::Options, groups: SyncSender<Group>) -> Result<Report> {
-    let mut reader = Reader { options, groups, open: Group::default(), bytes: 0, report: Report::default() };
+pub(super) fn read(inputs: Vec<Input>, options: &source::Options, limit: Option<u64>, groups: SyncSender<Group>) -> Result<Report> {
+    let mut reader = Reader { options, limit, groups, open: Group::default(), bytes: 0, report: Report::default() };
     let read = reader.read_all(inputs);
     reader.send()?;
     read.map(|()| reader.report)
@@ -41,6 +41,7 @@ pub(super) fn read(inputs: Vec<Input>, options: &source::Options, groups: SyncSe
 
 struct Reader<'a> {
     options: &'a source::Options,
+    limit: Option<u64>,
     groups: SyncSender<Group>,
     open: Group,
     /// Those of the open group.
@@ -52,11 +53,18 @@ impl Reader<'_> {
     fn read_all(&mut self, inputs: Vec<Input>) -> Result<()> {
         let is_only_one = inputs.len() == 1;
         for input in inputs {
+            if self.is_enough() {
+                break;
+            }
             match self.read(input) {
                 Ok(()) => {}
-                Err(error @ (Error::UnknownFormat { .. } | Error::Unreadable { .. } | Error::NoPapers { .. } | Error::Io { .. })) if !is_only_one => {
-                    self.input_failed(&error)
-                }
+                Err(
+                    error @ (Error::UnknownFormat { .. }
+                    | Error::Unreadable { .. }
+                    | Error::NoPapers { .. }
+                    | Error::Io { .. }
+                    | Error::Network { .. }),
+                ) if !is_only_one => self.input_failed(&error),
                 Err(error) => return Err(error),
             }
         }
@@ -65,11 +73,22 @@ impl Reader<'_> {
 
     fn read(&mut self, input: Input) -> Result<()> {
         match input {
-            Input::Stream(origin, stream) => self.read_stream(&origin, &origin, stream),
+            Input::Stream(origin, stream) => {
+                let mut stream = buffered(stream);
+                match Archive::is_one(&origin, &mut stream)? {
+                    true => self.read_archive(&origin, Archive::open_stream(&origin, stream)?),
+                    false => self.read_stream(&origin, &origin, stream),
+                }
+            }
+            Input::Pages(origin, pages) => pages.into_iter().try_for_each(|page| self.read_stream(&origin, &origin, buffered(page?))),
             Input::File(path) if path.is_dir() => self.read_directory(&path),
             Input::File(path) => {
-                let file = File::open(&path).map_err(|e| Error::io("cannot open", &path, e))?;
-                self.read_stream(&path.to_string_lossy(), &file_name(&path), file)
+                let open = || File::open(&path).map_err(|e| Error::io("cannot open", &path, e));
+                let (place, mut file) = (path.to_string_lossy(), buffered(open()?));
+                match Archive::is_one(&place, &mut file)? {
+                    true => self.read_archive(&place, Archive::open(&place, open()?)?),
+                    false => self.read_stream(&place, &file_name(&path), file),
+                }
             }
         }
     }
@@ -78,29 +97,50 @@ impl Reader<'_> {
     fn read_directory(&mut self, directory: &Path) -> Result<()> {
         let is_hidden = |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
         let walk = walkdir::WalkDir::new(directory).sort_by_file_name().into_iter().filter_entry(|entry| !is_hidden(entry));
-        let (mut files, mut read, failed_before) = (0, 0, self.report.failed_inputs);
+        let mut found = Found::default();
         for entry in walk {
             let entry = entry.map_err(|e| Error::io("cannot list", directory, e.into()))?;
-            if !entry.path().is_file() {
-                continue;
-            }
-            files += 1;
-            match self.read(Input::File(entry.into_path())) {
-                Ok(()) => read += 1,
-                Err(Error::UnknownFormat { .. }) => self.report.skipped_files += 1,
-                Err(error @ (Error::Unreadable { .. } | Error::Io { .. })) => self.input_failed(&error),
-                Err(error) => return Err(error),
+            if entry.path().is_file() && !self.is_enough() {
+                let read = self.read(Input::File(entry.into_path()));
+                self.found(read, &mut found)?;
             }
         }
-        if read == 0 && self.report.failed_inputs == failed_before {
-            Err(Error::NoPapers { origin: directory.display().to_string(), files })
-        } else {
-            Ok(())
-        }
+        found.or_none(&directory.to_string_lossy())
     }
 
-    fn read_stream(&mut self, place: &str, origin: &str, stream: impl std::io::Read) -> Result<()> {
-        let reader = source::open(place, BufReader::with_capacity(1 << 16, stream), self.options)?;
+    /// [`Reader::read_directory`] for what is packed in one file.
+    fn read_archive(&mut self, place: &str, mut archive: Archive) -> Result<()> {
+        let mut found = Found::default();
+        for number in 0..archive.len() {
+            let read = match archive.entry(number) {
+                Ok(None) => continue,
+                _ if self.is_enough() => break,
+                Ok(Some((name, entry))) => self.read_stream(&format!("{place}/{name}"), &file_name(name.as_ref()), buffered(entry)),
+                Err(error) => Err(error),
+            };
+            self.found(read, &mut found)?;
+        }
+        found.or_none(place)
+    }
+
+    /// Counts one of many files.
+    fn found(&mut self, read: Result<()>, found: &mut Found) -> Result<()> {
+        found.files += 1;
+        match read {
+            Ok(()) => found.read += 1,
+            // Of a directory within an archive, or the other way round.
+            Err(Error::UnknownFormat { .. } | Error::NoPapers { .. }) => self.report.skipped_files += 1,
+            Err(error @ (Error::Unreadable { .. } | Error::Io { .. })) => {
+                found.failed += 1;
+                self.input_failed(&error);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn read_stream(&mut self, place: &str, origin: &str, stream: impl BufRead) -> Result<()> {
+        let reader = source::open(place, stream, self.options)?;
         let format = reader.format.name();
         self.report.inputs += 1;
         for item in reader {
@@ -113,8 +153,16 @@ impl Reader<'_> {
                     self.tell(failure);
                 }
             }
+            if self.is_enough() {
+                break;
+            }
         }
         Ok(())
+    }
+
+    /// As many records as were asked for.
+    fn is_enough(&self) -> bool {
+        self.limit.is_some_and(|limit| self.report.read >= limit)
     }
 
     fn input_failed(&mut self, error: &Error) {
@@ -141,6 +189,25 @@ impl Reader<'_> {
         self.bytes = 0;
         self.groups.send(group).map_err(|_| Error::Interrupted)
     }
+}
+
+/// Files of a directory or an archive.
+#[derive(Default)]
+struct Found {
+    files: usize,
+    read: usize,
+    failed: usize,
+}
+
+impl Found {
+    /// None of them held papers, or could have.
+    fn or_none(&self, origin: &str) -> Result<()> {
+        if self.read + self.failed == 0 { Err(Error::NoPapers { origin: origin.to_owned(), files: self.files }) } else { Ok(()) }
+    }
+}
+
+fn buffered<R: Read>(stream: R) -> BufReader<R> {
+    BufReader::with_capacity(1 << 16, stream)
 }
 
 /// The name by which a file's records are told from those of others; the directory may move.

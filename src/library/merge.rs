@@ -2,8 +2,9 @@
 //!
 //! A record fills gaps and never takes anything away. The text, a title with its abstract, is one thing and is replaced
 //! whole: by a newer version, by the same kind of source saying it anew, or where there was no abstract; never by an older
-//! version. Votes and comments only grow; first days stay first.
+//! version. Votes and comments only grow; first days stay first; a newer version says whether a paper is withdrawn.
 
+use super::provenance::Provenance;
 use crate::paper::{Kind, Paper, PaperId};
 
 /// A paper as it is stored, with the format of the source that its text is from.
@@ -11,6 +12,7 @@ use crate::paper::{Kind, Paper, PaperId};
 pub(super) struct Stored {
     pub paper: Paper,
     pub text_format: String,
+    pub provenance: Provenance,
 }
 
 /// True if the record's text shall replace the stored one.
@@ -32,10 +34,21 @@ pub(super) fn replaces_text(stored: &Stored, record: &Paper, format: &str) -> bo
     }
 }
 
-/// The stored paper with what the record adds. The text is replaced only if `replace_text`.
+/// The stored paper with what the record adds. The text is replaced only if `replace_text`. Where what is added is from is the
+/// caller's to note.
 pub(super) fn merge(stored: &Stored, record: &Paper, format: &str, replace_text: bool) -> Stored {
     let mut paper = stored.paper.clone();
     let mut text_format = stored.text_format.clone();
+    paper.withdrawn = match (paper.version, record.version) {
+        (Some(old), Some(new)) if new != old => {
+            if new > old {
+                record.withdrawn
+            } else {
+                paper.withdrawn
+            }
+        }
+        _ => paper.withdrawn || record.withdrawn,
+    };
     if replace_text {
         paper.title = record.title.clone();
         paper.abstract_text = record.abstract_text.clone();
@@ -64,7 +77,7 @@ pub(super) fn merge(stored: &Stored, record: &Paper, format: &str, replace_text:
     paper.upvotes = paper.upvotes.max(record.upvotes);
     paper.comments = paper.comments.max(record.comments);
     paper.url = paper.url.or_else(|| record.url.clone());
-    Stored { paper, text_format }
+    Stored { paper, text_format, provenance: stored.provenance.clone() }
 }
 
 fn earliest<T: Ord>(a: Option<T>, b: Option<T>) -> Option<T> {
@@ -97,7 +110,8 @@ mod tests {
 
     #[test]
     fn the_text_is_replaced_by_newer_versions_and_by_its_own_source_only() {
-        let stored = |text: &str, version| Stored { paper: paper("2508.13426", text, version), text_format: "hf".into() };
+        let stored =
+            |text: &str, version| Stored { paper: paper("2508.13426", text, version), text_format: "hf".into(), provenance: Provenance::default() };
         let cases = [
             ("old", None, "new", None, "hf", true),
             ("old", None, "new", None, "jsonl", false),
@@ -123,11 +137,27 @@ mod tests {
         second.authors = vec!["A".into(), "B".into()];
         second.day = crate::paper::parse_date("2025-03-11");
         second.comments = Some(1);
-        let merged = merge(&Stored { paper: first, text_format: "capture".into() }, &second, "hf", false).paper;
+        let merged = merge(&Stored { paper: first, text_format: "capture".into(), provenance: Provenance::default() }, &second, "hf", false).paper;
         assert_eq!(merged.id().to_string(), "2508.13426");
         assert_eq!(merged.ids.len(), 2);
         assert_eq!((merged.abstract_text.as_str(), merged.comments, merged.authors_count), ("text", Some(3), Some(2)));
         assert_eq!(merged.day.unwrap().to_string(), "2025-03-11");
+    }
+
+    #[test]
+    fn the_newest_version_says_whether_a_paper_is_withdrawn() {
+        let withdrawn = |version, withdrawn| Paper { withdrawn, ..paper("2508.13426", "text", version) };
+        let cases = [
+            (Some(1), false, Some(2), true, true),
+            (Some(2), true, Some(3), false, false),
+            (Some(2), true, Some(1), false, true),
+            (None, true, Some(1), false, true),
+            (Some(2), false, Some(2), true, true),
+        ];
+        for case @ (old, was, new, is, expected) in cases {
+            let stored = Stored { paper: withdrawn(old, was), text_format: "hf".into(), provenance: Provenance::default() };
+            assert_eq!(merge(&stored, &withdrawn(new, is), "feed", false).paper.withdrawn, expected, "{case:?}");
+        }
     }
 
     #[test]

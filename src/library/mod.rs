@@ -18,9 +18,11 @@
 //! | `read`, `find`, `text` | papers by row, by id, by title; texts of many |
 //! | `filter` | which papers a list or an answer may hold |
 //! | `profile` | ratings, and what was seen |
+//! | `provenance`, `cursor` | who told what of a paper; up to where live sources were read |
 //! | `kept` | topics of days |
 //! | `verify` | the structure checks itself |
 
+mod cursor;
 mod filter;
 mod find;
 mod identity;
@@ -28,6 +30,7 @@ mod index;
 mod kept;
 mod merge;
 mod profile;
+mod provenance;
 mod read;
 mod schema;
 mod text;
@@ -66,6 +69,8 @@ pub struct PaperRow(pub i64);
 /// An open library.
 pub struct Library {
     connection: Connection,
+    /// Of its tables; an older one is read as it is, and brought up to date by who may write.
+    format: i64,
     directory: Option<PathBuf>,
     /// Held for as long as this may write.
     _lock: Option<File>,
@@ -82,7 +87,7 @@ impl Library {
     /// [`Error::NoLibrary`], [`Error::NotALibrary`] or [`Error::LibraryFormat`].
     pub fn open(directory: &Path) -> Result<Self> {
         let connection = schema::open(&directory.join(DATABASE), directory, false)?;
-        Ok(Self { connection, directory: Some(directory.to_path_buf()), _lock: None })
+        Self::of(connection, Some(directory), None)
     }
 
     /// Opens a library that exists, to write.
@@ -96,7 +101,7 @@ impl Library {
         }
         let lock = lock(directory)?;
         let connection = schema::open(&directory.join(DATABASE), directory, true)?;
-        Ok(Self { connection, directory: Some(directory.to_path_buf()), _lock: Some(lock) })
+        Self::of(connection, Some(directory), Some(lock))
     }
 
     /// Opens a library to write, and makes it, with its directory, where there is none.
@@ -108,7 +113,7 @@ impl Library {
         std::fs::create_dir_all(directory).map_err(|e| Error::io("cannot make the library", directory, e))?;
         let lock = lock(directory)?;
         let connection = schema::create_or_open(&directory.join(DATABASE), directory)?;
-        Ok(Self { connection, directory: Some(directory.to_path_buf()), _lock: Some(lock) })
+        Self::of(connection, Some(directory), Some(lock))
     }
 
     /// A library that is never written to a disk.
@@ -117,7 +122,12 @@ impl Library {
     ///
     /// [`Error::Store`].
     pub fn in_memory() -> Result<Self> {
-        Ok(Self { connection: schema::in_memory()?, directory: None, _lock: None })
+        Self::of(schema::in_memory()?, None, None)
+    }
+
+    fn of(connection: Connection, directory: Option<&Path>, lock: Option<File>) -> Result<Self> {
+        let format = schema::format(&connection)?;
+        Ok(Self { connection, format, directory: directory.map(Path::to_path_buf), _lock: lock })
     }
 
     /// Where it is; `None` in memory.

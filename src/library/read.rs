@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::index::IndexStatus;
 use super::merge::Stored;
+use super::provenance::Provenance;
 use super::{DATABASE, Filter, Library, PaperRow};
 use crate::error::{Error, Result};
 use crate::paper::{Date, Paper, parse_date};
@@ -44,6 +45,8 @@ pub struct Status {
 
 const COLUMNS: &str = "p.row, p.title, p.abstract, p.authors, p.authors_count, p.categories, p.published, p.updated, p.day, p.upvotes, \
     p.comments, p.url, p.version, p.text_format";
+/// Since format 5.
+const LATER_COLUMNS: &str = "p.withdrawn, p.provenance";
 
 impl Library {
     /// One paper.
@@ -55,8 +58,13 @@ impl Library {
         Ok(self.stored(row)?.paper)
     }
 
+    /// The columns of a paper; of a library of an older format, what stands for those that it lacks.
+    fn columns(&self) -> String {
+        format!("{COLUMNS}, {}", if self.format >= 5 { LATER_COLUMNS } else { "0, '{}'" })
+    }
+
     pub(super) fn stored(&self, row: PaperRow) -> Result<Stored> {
-        let mut query = self.connection.prepare_cached(&format!("SELECT {COLUMNS} FROM papers p WHERE p.row = ?1"))?;
+        let mut query = self.connection.prepare_cached(&format!("SELECT {} FROM papers p WHERE p.row = ?1", self.columns()))?;
         let mut stored = query.query_row([row.0], read_stored)?;
         stored.paper.ids = self.ids_of(row)?;
         Ok(stored)
@@ -70,7 +78,8 @@ impl Library {
     pub fn for_each(&self, filter: &Filter, mut each: impl FnMut(Listing) -> Result<()>) -> Result<()> {
         let (condition, values) = self.where_clause(filter)?;
         let limit = filter.limit.map_or(-1, |n| i64::try_from(n).unwrap_or(i64::MAX));
-        let mut query = self.connection.prepare(&format!("SELECT {COLUMNS} FROM papers p WHERE {condition} ORDER BY p.row LIMIT {limit}"))?;
+        let mut query =
+            self.connection.prepare(&format!("SELECT {} FROM papers p WHERE {condition} ORDER BY p.row LIMIT {limit}", self.columns()))?;
         let mut rows = query.query(params_from_iter(values))?;
         while let Some(row) = rows.next()? {
             let number = PaperRow(row.get(0)?);
@@ -181,6 +190,7 @@ fn read_stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
         comments: row.get(10)?,
         url: row.get(11)?,
         version: row.get(12)?,
+        withdrawn: row.get(14)?,
     };
-    Ok(Stored { paper, text_format: row.get(13)? })
+    Ok(Stored { paper, text_format: row.get(13)?, provenance: Provenance::from_json(&row.get::<_, String>(15)?) })
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 /// `pkin`: tells a library from any other SQLite database.
 const APPLICATION: i64 = 0x706b_696e;
 /// Grows with every change of the tables.
-const FORMAT: i64 = 4;
+const FORMAT: i64 = 5;
 /// The oldest that is read; writing brings it up to date.
 const OLDEST: i64 = 1;
 
@@ -155,6 +155,15 @@ CREATE TABLE topic_papers (
 CREATE INDEX topic_papers_by_row ON topic_papers (row);
 ";
 
+/// Since format 5.
+const SOURCES: &str = "
+ALTER TABLE papers ADD COLUMN withdrawn INTEGER NOT NULL DEFAULT 0;
+-- Which source each thing that is known of the paper is from, as JSON; see library::provenance.
+ALTER TABLE papers ADD COLUMN provenance TEXT NOT NULL DEFAULT '{}';
+-- Up to where each live source was read.
+CREATE TABLE cursors (source TEXT PRIMARY KEY, cursor TEXT NOT NULL) STRICT, WITHOUT ROWID;
+";
+
 /// Opens the database of a library that exists, and checks that it is one. `directory` is for messages.
 pub(super) fn open(file: &Path, directory: &Path, write: bool) -> Result<Connection> {
     match std::fs::File::open(file) {
@@ -197,7 +206,7 @@ pub(super) fn in_memory() -> Result<Connection> {
 /// One transaction: a library is made whole, or not at all.
 fn create(connection: &Connection) -> Result<()> {
     connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE;{TABLES}{CHANGES}{PEOPLE}{TOPICS} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
+        "BEGIN IMMEDIATE;{TABLES}{CHANGES}{PEOPLE}{TOPICS}{SOURCES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
     ))?;
     Ok(())
 }
@@ -205,11 +214,17 @@ fn create(connection: &Connection) -> Result<()> {
 /// From an older format to this one, in one transaction.
 fn bring_up_to_date(connection: &Connection) -> Result<()> {
     let found = pragma(connection, "user_version")?;
-    let missing: String = [(2, CHANGES), (3, PEOPLE), (4, TOPICS)].into_iter().filter(|(since, _)| found < *since).map(|(_, sql)| sql).collect();
+    let missing: String =
+        [(2, CHANGES), (3, PEOPLE), (4, TOPICS), (5, SOURCES)].into_iter().filter(|(since, _)| found < *since).map(|(_, sql)| sql).collect();
     if found < FORMAT {
         connection.execute_batch(&format!("BEGIN IMMEDIATE;{missing} PRAGMA user_version = {FORMAT}; COMMIT;"))?;
     }
     Ok(())
+}
+
+/// The format of an open library.
+pub(super) fn format(connection: &Connection) -> Result<i64> {
+    Ok(pragma(connection, "user_version")?)
 }
 
 fn set_up(connection: &Connection) -> Result<()> {

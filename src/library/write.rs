@@ -10,6 +10,7 @@ use half::slice::HalfFloatSliceExt;
 use rusqlite::{OptionalExtension, params};
 
 use super::merge::{Stored, merge, replaces_text};
+use super::provenance::Provenance;
 use super::{Library, PaperRow};
 use crate::error::Result;
 use crate::paper::{Date, Paper, PaperId, TextHash, title_key};
@@ -24,6 +25,13 @@ pub struct Record {
     pub format: String,
     /// The file, or whatever names this input among others of its format.
     pub origin: String,
+}
+
+impl Record {
+    /// Who tells it, in one text.
+    fn source(&self) -> String {
+        format!("{} {}", self.format, self.origin)
+    }
 }
 
 /// What committing a record would need.
@@ -138,7 +146,7 @@ impl Library {
         let hash = paper.text_hash();
         let rows = self.identify(paper)?;
         let Some((&row, others)) = rows.split_first() else {
-            let row = self.insert(paper, &record.format, added)?;
+            let row = self.insert(record, added)?;
             self.note_source(row, record)?;
             self.put_vector(row, hash, vectors, space)?;
             return Ok((row, Outcome::New));
@@ -151,7 +159,8 @@ impl Library {
         let before = self.stored(row)?;
         let replaces = is_news && replaces_text(&before, paper, &record.format);
         let can_replace = replaces && (vectors.contains_key(&hash) || self.vector_hash(row)?.is_none());
-        let after = if is_news { merge(&before, paper, &record.format, can_replace) } else { before.clone() };
+        let mut after = if is_news { merge(&before, paper, &record.format, can_replace) } else { before.clone() };
+        after.provenance.note(&before.paper, &after.paper, |_| record.source());
         let changed = after != before || !others.is_empty();
         if changed {
             self.update(row, &after)?;
@@ -168,7 +177,8 @@ impl Library {
         Ok((row, outcome))
     }
 
-    fn insert(&self, paper: &Paper, format: &str, added: &str) -> Result<PaperRow> {
+    fn insert(&self, record: &Record, added: &str) -> Result<PaperRow> {
+        let paper = &record.paper;
         let mut free = None;
         for id in &paper.ids {
             // An id that a different paper has is not this one's too.
@@ -184,7 +194,9 @@ impl Library {
         insert.execute(params![id.to_string(), added])?;
         let row = PaperRow(self.connection.last_insert_rowid());
         self.note_ids(row, &[id])?;
-        self.update(row, &Stored { paper: paper.clone(), text_format: format.to_owned() })?;
+        let mut provenance = Provenance::default();
+        provenance.note(&Paper::default(), paper, |_| record.source());
+        self.update(row, &Stored { paper: paper.clone(), text_format: record.format.clone(), provenance })?;
         Ok(row)
     }
 
@@ -208,7 +220,8 @@ impl Library {
         let (paper, columns) = (&paper, Columns::of(&paper));
         let mut update = self.connection.prepare_cached(
             "UPDATE papers SET id = ?2, title = ?3, title_key = ?4, abstract = ?5, authors = ?6, authors_count = ?7, categories = ?8, published = ?9,
-                updated = ?10, day = ?11, upvotes = ?12, comments = ?13, url = ?14, version = ?15, text_hash = ?16, text_format = ?17
+                updated = ?10, day = ?11, upvotes = ?12, comments = ?13, url = ?14, version = ?15, text_hash = ?16, text_format = ?17,
+                withdrawn = ?18, provenance = ?19
              WHERE row = ?1",
         )?;
         update.execute(params![
@@ -229,6 +242,8 @@ impl Library {
             paper.version,
             columns.text_hash,
             stored.text_format,
+            paper.withdrawn,
+            stored.provenance.to_json(),
         ])?;
         Ok(())
     }
@@ -271,7 +286,8 @@ impl Library {
     fn absorb(&self, row: PaperRow, other: PaperRow) -> Result<()> {
         let (kept, gone) = (self.stored(row)?, self.stored(other)?);
         let takes_text = replaces_text(&kept, &gone.paper, &gone.text_format);
-        let merged = merge(&kept, &gone.paper, &gone.text_format, takes_text);
+        let mut merged = merge(&kept, &gone.paper, &gone.text_format, takes_text);
+        merged.provenance.note(&kept.paper, &merged.paper, |name| gone.provenance.of(name).unwrap_or(&gone.text_format).to_owned());
         if takes_text {
             self.connection.prepare_cached("UPDATE OR REPLACE vectors SET row = ?1 WHERE row = ?2")?.execute([row.0, other.0])?;
         }
@@ -353,7 +369,9 @@ fn fingerprint(paper: &Paper) -> [u8; 16] {
         url,
         number(paper.version),
     ];
-    TextHash::of(&parts.join("\0")).0
+    // Only where there is one, so that what was heard before this was known is known again.
+    let withdrawn = if paper.withdrawn { "\0withdrawn" } else { "" };
+    TextHash::of(&(parts.join("\0") + withdrawn)).0
 }
 
 fn to_bytes(vector: &[f32]) -> Vec<u8> {

@@ -1,8 +1,15 @@
 //! Polite HTTP: what is fetched from the network, and nothing that is not asked for.
 //!
-//! Only this room opens connections, and only the feature `remote` compiles it. It knows nothing of models: which files one
-//! consists of is told to it by its caller. Here is what addresses,
-//! names and headers say, whatever is fetched.
+//! Only this room opens connections, and only the feature `remote` compiles it. It knows nothing of models and papers: which files a
+//! model consists of is told to it by its caller, and pages of papers are bytes. Here is what addresses, names and headers say,
+//! whatever is fetched.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `hub` | a model into the hub's cache |
+//! | `address` | what can be asked for |
+//! | `live` | the pages of an answer |
+//! | `client`, `cache` | asking politely, and not twice |
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,7 +20,11 @@ use ureq::http::{Response, Uri};
 
 use crate::error::{Error, Result};
 
+pub mod address;
+mod cache;
+pub mod client;
 pub mod hub;
+pub mod live;
 
 /// A server may ask to wait for hours; a person in front of a program does not.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);

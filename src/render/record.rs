@@ -35,6 +35,8 @@ struct WrittenRecord<'a> {
     version: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     doi: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    withdrawn: bool,
 }
 
 /// The paper as one JSON object of the exchange format; `ids` only where there is more than `id` and `doi`.
@@ -55,6 +57,7 @@ pub fn to_json(paper: &Paper) -> Value {
         comments: paper.comments,
         url: paper.url.as_deref(),
         version: paper.version,
+        withdrawn: paper.withdrawn,
         doi: if doi == Some(&id.to_string()) { None } else { doi },
         id,
     };

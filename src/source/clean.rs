@@ -90,6 +90,15 @@ fn tag(text: &str) -> Option<(usize, bool)> {
     (is_block || INLINE.contains(&name)).then_some((end, is_block))
 }
 
+/// True if a comment of arXiv's, or the text that stands for an abstract, says that the paper was taken back.
+pub(super) fn says_withdrawn(comment: &str, abstract_text: &str) -> bool {
+    const LONGEST: usize = 400;
+    let says = |text: &str| text.contains("withdrawn") || text.contains("retracted by the author");
+    let text = abstract_text.get(..abstract_text.floor_char_boundary(LONGEST)).unwrap_or_default().to_ascii_lowercase();
+    let is_notice = ["this paper", "this article", "this submission", "the paper", "withdrawn"].iter().any(|start| text.starts_with(start));
+    says(&comment.to_ascii_lowercase()) || is_notice && (text.contains("has been withdrawn") || text.starts_with("withdrawn"))
+}
+
 fn is_bot_comment(text: &str) -> bool {
     text.starts_with("This is an automated message from the Librarian Bot") || text.starts_with("Librarian Bot. ")
 }
@@ -110,6 +119,13 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(without_tags(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn withdrawn_papers_say_so() {
+        assert!(says_withdrawn("This paper has been withdrawn due to an error in Lemma 2", ""));
+        assert!(says_withdrawn("", "This paper has been withdrawn by the author."));
+        assert!(!says_withdrawn("12 pages", "We study how money is withdrawn. This paper has been written."));
     }
 
     #[test]

@@ -109,7 +109,7 @@ fn outermost(text: &str) -> &str {
 fn foreign(head: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
     const MAGIC: [(&[u8], &str, Option<&str>); 7] = [
         (b"\x1f\x8b", "a gzip file in another", Some("`zcat FILE | paperkin add -` reads it")),
-        (b"PK\x03\x04", "a zip file", Some("`unzip -p FILE | paperkin add -` reads it")),
+        (b"PK\x03\x04", "a zip file in another", Some("unpack the inner one")),
         (b"%PDF", "a PDF", Some("paperkin reads lists of papers with their abstracts, not the papers themselves")),
         (b"SQLite format 3\0", "an SQLite database", Some("give the directory of a library with --library")),
         (b"PAR1", "a Parquet file", None),

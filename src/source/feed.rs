@@ -6,7 +6,7 @@
 
 use std::io::BufRead;
 
-use super::clean::{clean, clean_abstract, clean_text, without_tags};
+use super::clean::{clean, clean_abstract, clean_text, says_withdrawn, without_tags};
 use super::xml::{Element, records};
 use super::{Item, Options};
 use crate::error::Result;
@@ -52,6 +52,7 @@ fn paper(entry: &Element, day: Option<Date>) -> Result<Paper, String> {
     if let Some(doi) = Some(PaperId::parse_versioned(&doi).0).filter(|id| matches!(id, PaperId::Doi(_))) {
         paper.add_id(doi);
     }
+    paper.withdrawn = says_withdrawn(entry.text_of(&["comment"]), &paper.abstract_text);
     if paper.title.is_empty() {
         return Err("the entry has no title".to_owned());
     }

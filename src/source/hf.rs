@@ -47,6 +47,8 @@ struct Inner {
     submitted_on_daily_at: Value,
     #[serde(default, deserialize_with = "number")]
     upvotes: Option<u32>,
+    #[serde(default)]
+    withdrawn_at: Value,
 }
 
 /// Authors are objects with a name, which may be hidden; other shapes say nothing.
@@ -73,6 +75,7 @@ fn paper(entry: Entry, day: Option<Date>) -> Result<Paper, String> {
         comments: entry.num_comments,
         url: Some(format!("https://huggingface.co/papers/{id}")),
         version,
+        withdrawn: !inner.withdrawn_at.is_null(),
         ..Paper::default()
     };
     paper.add_id(id);

@@ -10,7 +10,7 @@ use std::io::{BufRead, Read};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::clean::{clean, clean_abstract, clean_text};
+use super::clean::{clean, clean_abstract, clean_text, says_withdrawn};
 use super::{Failure, Item, json};
 use crate::error::{Error, Result};
 use crate::paper::{Paper, PaperId, parse_date, title_key};
@@ -134,8 +134,9 @@ struct ReadRecord {
     listed: Value,
     #[serde(default, deserialize_with = "number")]
     upvotes: Option<u32>,
-    #[serde(default, deserialize_with = "number")]
-    comments: Option<u32>,
+    /// A number of comments; of arXiv's snapshot, a remark of the authors.
+    #[serde(default)]
+    comments: Value,
     #[serde(default)]
     url: Value,
     #[serde(default, deserialize_with = "version")]
@@ -166,11 +167,13 @@ fn paper(record: ReadRecord) -> Result<Paper, String> {
         updated: day(&record.updated).or(day(&record.update_date)),
         day: day(&record.day).or(day(&record.listed)),
         upvotes: record.upvotes,
-        comments: record.comments,
+        comments: count(&record.comments),
         url: record.url.as_str().map(clean).filter(|url| !url.is_empty()),
         version: record.version.or(last),
+        withdrawn: record.withdrawn == Value::Bool(true),
         ..Paper::default()
     };
+    paper.withdrawn |= says_withdrawn(record.comments.as_str().unwrap_or_default(), &paper.abstract_text);
     let doi = record.doi.map(|doi| if doi.starts_with("10.") { doi } else { doi.replace("DOI ", "") });
     for id in record.id.into_iter().chain(record.ids).chain(doi) {
         let id = clean(&id);

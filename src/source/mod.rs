@@ -4,6 +4,7 @@
 //! paper, or a record that could not be read with its reason. A whole input that cannot be read is an error.
 //! A source never embeds, and never opens a file: what is opened is the caller's matter.
 
+mod archive;
 mod bibtex;
 mod capture;
 mod clean;
@@ -29,6 +30,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::paper::{Date, Paper};
 
+pub use archive::Archive;
 pub use clean::clean;
 
 /// What an input is written in.

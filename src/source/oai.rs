@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use super::clean::{clean, clean_abstract, clean_text, without_tags};
+use super::clean::{clean, clean_abstract, clean_text, says_withdrawn, without_tags};
 use super::xml::{Element, records};
 use super::{Item, Options};
 use crate::error::Result;
@@ -49,6 +49,7 @@ fn paper(record: &Element, day: Option<Date>) -> Result<Paper, String> {
             paper.add_id(id);
         }
     }
+    paper.withdrawn = says_withdrawn(metadata.text_of(&["comments"]), &paper.abstract_text);
     if paper.title.is_empty() {
         return Err("the record has no title".to_owned());
     }

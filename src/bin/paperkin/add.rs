@@ -1,27 +1,43 @@
 //! `paperkin add`, and the libraries in memory that `--in` asks for.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use paperkin::ingest::{self, Embed, Input, LazyEmbedder, Options, Report};
 use paperkin::library::Library;
-use paperkin::source::Format;
+use paperkin::source::{Column, Format};
 use paperkin::{Error, ExitClass, Result, render, source};
 
 use crate::args::{Add, From};
+use crate::live::{self, Cursor};
 use crate::output::{self, Bar};
 use crate::settings::{Settings, day, now, today};
 
 pub(crate) fn run(args: &Add, settings: &Settings) -> Result<ExitClass> {
     crate::catch_interrupts()?;
     let options = Options {
-        source: source::Options { format: input_format(args.format.as_deref())?, day: day(args.date.as_deref())?, today: Some(today()) },
-        embed: if args.title_only { Embed::Titles } else { Embed::Abstracts },
+        source: source::Options {
+            format: input_format(args.format.as_deref())?,
+            day: day(args.date.as_deref())?,
+            today: Some(today()),
+            columns: args.columns.iter().map(|column| column_of(column)).collect::<Result<_>>()?,
+        },
+        embed: match (args.title_only, args.no_embed) {
+            (_, true) => Embed::Nothing,
+            (true, _) => Embed::Titles,
+            _ => Embed::Abstracts,
+        },
+        limit: args.limit,
         now: now(),
     };
-    let inputs = args.inputs.iter().map(|path| input(path)).collect::<Result<Vec<_>>>()?;
+    // An address that is not clear, or may not be asked, is told before a library is made.
+    for path in &args.inputs {
+        live::is_address(&path.to_string_lossy(), settings)?;
+    }
     let mut embedder = settings.embedder()?;
     let mut library = settings.new_or_old_library()?;
+    let inputs = args.inputs.iter().map(|path| input(path, Some(&library), settings)).collect::<Result<Vec<_>>>()?;
+    let (inputs, cursors): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
     let before = library.len()?;
     let report = add(&mut library, &mut embedder, inputs, &options, settings);
     let report = report.inspect_err(|error| {
@@ -31,6 +47,10 @@ pub(crate) fn run(args: &Add, settings: &Settings) -> Result<ExitClass> {
         }
     })?;
     tell(&report, settings);
+    // Where one failed, all are asked again from where they were: what is there already costs little.
+    if report.failed_inputs == 0 && args.limit.is_none() {
+        cursors.iter().flatten().try_for_each(|cursor| cursor.note(&mut library))?;
+    }
     output::keep_index(&mut library, settings);
     if args.json {
         let report = serde_json::to_value(&report).map_err(|e| Error::usage(e.to_string()))?;
@@ -38,6 +58,20 @@ pub(crate) fn run(args: &Add, settings: &Settings) -> Result<ExitClass> {
     } else {
         output::say(settings, &render::report_line(&report));
     }
+    Ok(exit_class(&report))
+}
+
+/// Keeps the papers of some addresses, as `add` does, and says what it did.
+pub(crate) fn keep(addresses: &[&str], settings: &Settings) -> Result<ExitClass> {
+    let mut embedder = settings.embedder()?;
+    let mut library = settings.new_or_old_library()?;
+    let options =
+        Options { source: source::Options { today: Some(today()), ..source::Options::default() }, embed: Embed::Titles, now: now(), limit: None };
+    let inputs = addresses.iter().map(|text| Ok(input(text.as_ref(), None, settings)?.0)).collect::<Result<Vec<_>>>()?;
+    let report = add(&mut library, &mut embedder, inputs, &options, settings)?;
+    tell(&report, settings);
+    output::keep_index(&mut library, settings);
+    output::say(settings, &render::report_line(&report));
     Ok(exit_class(&report))
 }
 
@@ -57,8 +91,8 @@ pub(crate) fn library(from: &From, embed: Embed, settings: &Settings) -> Result<
     }
     let mut embedder = settings.embedder()?;
     let mut library = Library::in_memory()?;
-    let options = Options { source: source::Options { today: Some(today()), ..source::Options::default() }, embed, now: String::new() };
-    let inputs = from.inputs.iter().map(|path| input(path)).collect::<Result<Vec<_>>>()?;
+    let options = Options { source: source::Options { today: Some(today()), ..source::Options::default() }, embed, ..Options::default() };
+    let inputs = from.inputs.iter().map(|path| Ok(input(path, None, settings)?.0)).collect::<Result<Vec<_>>>()?;
     let report = add(&mut library, &mut embedder, inputs, &options, settings)?;
     tell(&report, settings);
     Ok(Asked { library, embedder: Some(embedder), class: exit_class(&report) })
@@ -92,18 +126,20 @@ fn exit_class(report: &Report) -> ExitClass {
     }
 }
 
-fn input(path: &Path) -> Result<Input> {
-    if path == Path::new("-") {
-        return Ok(Input::Stream("-".to_owned(), Box::new(std::io::stdin())));
-    }
+/// What to read, and what to note when all of it was read.
+fn input(path: &Path, library: Option<&Library>, settings: &Settings) -> Result<(Input, Option<Cursor>)> {
     let text = path.to_string_lossy();
-    if !path.exists() && ["hf:", "arxiv:", "oai:", "http://", "https://"].iter().any(|scheme| text.starts_with(scheme)) {
-        return Err(Error::Usage {
-            message: format!("{text}: this paperkin reads files, not the network"),
-            hint: Some("fetch it with another program and give the file, or pipe it: `… | paperkin add -`".to_owned()),
-        });
-    }
-    Ok(Input::File(PathBuf::from(path)))
+    let live = if live::is_address(&text, settings)? { live::input(&text, library, settings)? } else { None };
+    Ok(live.unwrap_or_else(|| match path == Path::new("-") {
+        true => (Input::Stream("-".to_owned(), Box::new(std::io::stdin())), None),
+        false => (Input::File(path.to_path_buf()), None),
+    }))
+}
+
+/// `title=Name of a column`.
+fn column_of(text: &str) -> Result<Column> {
+    let (field, name) = text.split_once('=').ok_or_else(|| Error::usage(format!("{text:?} says no column; expected FIELD=COLUMN, as title=Name")))?;
+    Ok(Column { field: field.trim().to_owned(), name: name.trim().to_owned() })
 }
 
 fn input_format(name: Option<&str>) -> Result<Option<Format>> {

@@ -84,18 +84,27 @@ pub(crate) enum Command {
 
 #[derive(ClapArgs)]
 pub(crate) struct Add {
-    /// Files or directories; - is standard input
-    #[arg(required = true, value_name = "FILE|DIR|-")]
+    /// Files, directories or archives; - is standard input. Or addresses: hf:today, arxiv:cs.LG+stat.ML, oai:cs, s2:WORDS, openalex:WORDS, feed:URL, doi:ID, URL
+    #[arg(required = true, value_name = "FILE|DIR|-|ADDRESS")]
     pub inputs: Vec<PathBuf>,
-    /// Read as capture, hf, jsonl, feed, oai, ris, s2, openalex or crossref, instead of looking
+    /// Read as capture, hf, jsonl, feed, oai, csv, bibtex, ris, s2, openalex or crossref, instead of looking
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<String>,
+    /// Which columns of a table hold what, where their names do not tell: title=Name,abstract=Text or by number, title=2
+    #[arg(long, value_name = "FIELD=COLUMN", value_delimiter = ',')]
+    pub columns: Vec<String>,
     /// The digest's day, where an input does not say it: YYYY-MM-DD
     #[arg(long, value_name = "DAY")]
     pub date: Option<String>,
+    /// Read at most so many records
+    #[arg(short = 'n', long, value_name = "N")]
+    pub limit: Option<u64>,
     /// Embed papers without an abstract by their title
     #[arg(long)]
     pub title_only: bool,
+    /// Embed nothing now; `reindex` does it later, and so does adding the same again
+    #[arg(long, conflicts_with = "title_only")]
+    pub no_embed: bool,
     /// The report as JSON
     #[arg(long)]
     pub json: bool,
@@ -218,9 +227,12 @@ pub(crate) struct Way {
 
 #[derive(ClapArgs)]
 pub(crate) struct Similar {
-    /// Ids in any form, or unique parts of titles, each perhaps with a weight: ID:2; several are one question
-    #[arg(value_name = "ID|TITLE", conflicts_with = "queries")]
+    /// Ids in any form, or unique parts of titles, each perhaps with a weight: ID:2; several are one question. One that the library lacks is fetched if it is an address, as arxiv:ID or a link
+    #[arg(value_name = "ID|TITLE|ADDRESS", conflicts_with = "queries")]
     pub papers: Vec<String>,
+    /// Keep the papers that were fetched
+    #[arg(long, conflicts_with_all = ["queries", "inputs"])]
+    pub keep: bool,
     /// Unlike this paper; perhaps with a weight, as ID:0.5
     #[arg(long = "dislike", value_name = "ID|TITLE")]
     pub dislikes: Vec<String>,

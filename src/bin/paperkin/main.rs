@@ -9,6 +9,7 @@ mod export;
 mod label;
 mod likes;
 mod lists;
+mod live;
 mod model;
 mod output;
 mod question;

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use paperkin::embed::{BUILT_IN, Compute, HubCache, Model, is_hub_id, resolve};
 use paperkin::ingest::LazyEmbedder;
@@ -19,6 +20,14 @@ pub(crate) struct Settings {
     pub offline: bool,
     pub quiet: bool,
     pub cache: Option<HubCache>,
+    /// An address for letters, told to servers.
+    pub contact: Option<String>,
+    /// Where servers' answers are kept.
+    pub answers: Option<PathBuf>,
+    /// Between two questions to a server.
+    pub pause: Option<Duration>,
+    /// For how long an answer is used again without asking.
+    pub fresh_for: Option<Duration>,
     /// From paperkin.toml.
     pub format: Option<String>,
     pub limit: Option<usize>,
@@ -35,6 +44,7 @@ struct Config {
     offline: Option<bool>,
     format: Option<String>,
     limit: Option<usize>,
+    contact: Option<String>,
 }
 
 impl Settings {
@@ -56,6 +66,10 @@ impl Settings {
             offline: global.offline || hub_offline || config.offline.unwrap_or(false),
             quiet: global.quiet,
             cache: HubCache::from_variables(variable, dirs::home_dir()),
+            contact: variable("PAPERKIN_CONTACT").or(config.contact),
+            answers: variable("PAPERKIN_CACHE").map(PathBuf::from).or_else(|| Some(dirs::cache_dir()?.join("paperkin"))),
+            pause: seconds("PAPERKIN_PAUSE")?,
+            fresh_for: seconds("PAPERKIN_FRESH")?,
             format: config.format,
             limit: config.limit,
         })
@@ -108,6 +122,13 @@ impl Settings {
 /// A variable that is set to something.
 pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A time in seconds.
+fn seconds(name: &str) -> Result<Option<Duration>> {
+    let read = |text: String| text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).ok_or(text);
+    let wrong = |text| Error::usage(format!("{name} is {text:?}; expected a number of seconds"));
+    variable(name).map(read).transpose().map_err(wrong)
 }
 
 /// As the hub's own tools read a switch.

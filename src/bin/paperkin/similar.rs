@@ -12,6 +12,7 @@ use paperkin::{Error, ExitClass, Result};
 
 use crate::add::{Asked, library};
 use crate::args::{From, Search, Seen, Similar};
+use crate::live;
 use crate::settings::Settings;
 use crate::{output, question};
 
@@ -28,13 +29,16 @@ pub(crate) fn similar(args: &Similar, settings: &Settings) -> Result<ExitClass> 
             hint: Some("give an id or a title, --text TEXT, --like-file FILE, or --queries FILE".to_owned()),
         });
     }
-    let Asked { library, embedder, class } = library(&args.from, Embed::Titles, settings)?;
+    let class = if args.keep { keep(args, settings)? } else { ExitClass::Done };
+    let Asked { library, embedder, class: of_inputs } = library(&args.from, Embed::Titles, settings)?;
+    let class = worse(class, of_inputs);
     if let Some(path) = &args.queries {
         return Ok(worse(class, many(path, &library, &options, (format, settings))?));
     }
     let desk = Desk::new(&library)?;
-    let mut likes = question::seeds(&library, &desk, &args.papers)?;
-    likes.extend(others(args, &desk, embedder, settings)?);
+    let (unknown, known) = args.papers.iter().cloned().partition::<Vec<_>, _>(|asked| is_elsewhere(&library, asked, settings));
+    let mut likes = question::seeds(&library, &desk, &known)?;
+    likes.extend(others(args, &unknown, (&desk, embedder), settings)?);
     // The same paper by its id and in a file is one seed.
     let mut names = HashSet::new();
     likes.retain(|seed| names.insert(seed.name.clone()));
@@ -45,13 +49,37 @@ pub(crate) fn similar(args: &Similar, settings: &Settings) -> Result<ExitClass> 
     Ok(class)
 }
 
+/// True if a paper is not in the library, and what was typed is an address of it.
+fn is_elsewhere(library: &Library, asked: &str, settings: &Settings) -> bool {
+    // What keeps an address from being asked is told when it is.
+    question::weighted(library, asked).is_err() && live::is_address(asked, settings).unwrap_or(true)
+}
+
+/// Keeps the papers that are elsewhere.
+fn keep(args: &Similar, settings: &Settings) -> Result<ExitClass> {
+    let known = settings.library();
+    let is_unknown = |asked: &&str| known.as_ref().map_or(true, |library| is_elsewhere(library, asked, settings));
+    let mut unknown = Vec::new();
+    for asked in args.papers.iter().map(String::as_str).filter(is_unknown) {
+        if live::is_address(asked, settings)? {
+            unknown.push(asked);
+        }
+    }
+    drop(known);
+    if unknown.is_empty() { Ok(ExitClass::Done) } else { crate::add::keep(&unknown, settings) }
+}
+
 /// The seeds that are not papers of the library.
-fn others(args: &Similar, desk: &Desk<'_>, embedder: Option<LazyEmbedder>, settings: &Settings) -> Result<Vec<Seed>> {
+fn others(args: &Similar, unknown: &[String], (desk, embedder): (&Desk<'_>, Option<LazyEmbedder>), settings: &Settings) -> Result<Vec<Seed>> {
     let mut seeds = Vec::new();
-    if args.text.is_empty() && args.like_file.is_empty() {
+    if args.text.is_empty() && args.like_file.is_empty() && unknown.is_empty() {
         return Ok(seeds);
     }
     let mut embedder = embedder.map_or_else(|| settings.embedder(), Ok)?;
+    for address in unknown {
+        seeds.extend(desk.seeds(&live::papers(address, settings)?, embedder.get()?, 1.0)?);
+        output::say(settings, &format!("note: {address} is not in the library; --keep keeps it there"));
+    }
     for text in &args.text {
         seeds.push(desk.text(&question::text(text)?, embedder.get()?, 1.0)?);
     }
