@@ -77,8 +77,9 @@ pub enum Input {
     File(PathBuf),
     /// Standard input, or any other stream, with its name in messages.
     Stream(String, Box<dyn std::io::Read + Send>),
-    /// Documents that come one after the other, as a server gives a long answer, with their name in messages.
-    Pages(String, Pages),
+    /// Documents that come one after the other, as a server gives a long answer, with their name in messages, and the format that they
+    /// are likely in.
+    Pages(String, Option<source::Format>, Pages),
 }
 
 /// What was read and what became of it.

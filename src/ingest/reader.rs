@@ -33,7 +33,7 @@ pub(super) struct Group {
 ///
 /// What was read before an error is sent.
 pub(super) fn read(inputs: Vec<Input>, options: &source::Options, limit: Option<u64>, groups: SyncSender<Group>) -> Result<Report> {
-    let mut reader = Reader { options, limit, groups, open: Group::default(), bytes: 0, report: Report::default() };
+    let mut reader = Reader { options, limit, expected: None, groups, open: Group::default(), bytes: 0, report: Report::default() };
     let read = reader.read_all(inputs);
     reader.send()?;
     read.map(|()| reader.report)
@@ -42,6 +42,8 @@ pub(super) fn read(inputs: Vec<Input>, options: &source::Options, limit: Option<
 struct Reader<'a> {
     options: &'a source::Options,
     limit: Option<u64>,
+    /// Of the pages that are read.
+    expected: Option<source::Format>,
     groups: SyncSender<Group>,
     open: Group,
     /// Those of the open group.
@@ -80,7 +82,12 @@ impl Reader<'_> {
                     false => self.read_stream(&origin, &origin, stream),
                 }
             }
-            Input::Pages(origin, pages) => pages.into_iter().try_for_each(|page| self.read_stream(&origin, &origin, buffered(page?))),
+            Input::Pages(origin, expected, mut pages) => {
+                self.expected = expected;
+                let read = pages.try_for_each(|page| self.read_stream(&origin, &origin, buffered(page?)));
+                self.expected = None;
+                read
+            }
             Input::File(path) if path.is_dir() => self.read_directory(&path),
             Input::File(path) => {
                 let open = || File::open(&path).map_err(|e| Error::io("cannot open", &path, e));
@@ -140,7 +147,8 @@ impl Reader<'_> {
     }
 
     fn read_stream(&mut self, place: &str, origin: &str, stream: impl BufRead) -> Result<()> {
-        let reader = source::open(place, stream, self.options)?;
+        let options = source::Options { expected: self.expected, ..self.options.clone() };
+        let reader = source::open(place, stream, &options)?;
         let format = reader.format.name();
         self.report.inputs += 1;
         for item in reader {

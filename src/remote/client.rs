@@ -263,6 +263,7 @@ fn told(body: &[u8]) -> String {
 fn failure(url: &str, error: &ureq::Error) -> Failure {
     let hint = Some("is there a network? behind a proxy, HTTPS_PROXY names it".to_owned());
     match error {
+        ureq::Error::Io(e) if e.to_string().contains("lookup address") => Failure::Lasting(network(url, "the server's name is not known", hint)),
         ureq::Error::HostNotFound => Failure::Lasting(network(url, "the server's name is not known", hint)),
         ureq::Error::BadUri(_) | ureq::Error::InvalidProxyUrl | ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed | ureq::Error::Tls(_) => {
             Failure::Lasting(network(url, error.to_string(), None))

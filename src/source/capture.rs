@@ -15,7 +15,7 @@
 //!
 //! Blank lines part the blocks. No ids, no links and no names are in it.
 
-use super::clean::{clean_abstract, clean_text};
+use super::clean::{abstract_of, clean};
 use super::{Failure, Item, Options, unreadable};
 use crate::error::Result;
 use crate::paper::{Date, Paper, parse_date, parse_month_day};
@@ -225,8 +225,8 @@ impl Entry {
         let date = self.meta.date.as_deref();
         let in_year_of_capture = |text| parse_month_day(text).and_then(|(month, of_month)| Date::new(day?.year(), month, of_month).ok());
         Item::Paper(Box::new(Paper {
-            title: clean_text(&self.title),
-            abstract_text: clean_abstract(&self.paragraphs.join(" ")),
+            title: clean(&self.title),
+            abstract_text: abstract_of(&self.paragraphs.join(" ")),
             authors_count: self.meta.authors_count,
             published: date.and_then(|text| parse_date(text).or_else(|| in_year_of_capture(text))),
             day,

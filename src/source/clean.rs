@@ -32,7 +32,12 @@ pub(super) fn clean_text(text: &str) -> String {
 
 /// [`clean_text`], without what feeds put before an abstract; empty where a bot's comment stands for one.
 pub(super) fn clean_abstract(text: &str) -> String {
-    let text = clean_text(text);
+    clean_text(&abstract_of(text))
+}
+
+/// [`clean`] in the same way: the text of a page that was pasted is kept to the letter.
+pub(super) fn abstract_of(text: &str) -> String {
+    let text = clean(text);
     let rest = without_feed_prefix(&text);
     if is_bot_comment(rest) { String::new() } else { rest.to_owned() }
 }

@@ -36,8 +36,8 @@ pub(super) fn head(origin: &str, input: &mut impl BufRead) -> Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Decides on the format, or says what the input is instead.
-pub(super) fn detect(origin: &str, head: &[u8]) -> Result<Kind> {
+/// Decides on the format; nothing if it is none that is known. What is certainly no list of papers is an error that names it.
+pub(super) fn detect(origin: &str, head: &[u8]) -> Result<Option<Kind>> {
     if head.iter().all(u8::is_ascii_whitespace) {
         return Err(Error::UnknownFormat { origin: origin.to_owned(), what: "the input is empty".to_owned(), hint: None });
     }
@@ -47,7 +47,7 @@ pub(super) fn detect(origin: &str, head: &[u8]) -> Result<Kind> {
     }
     let text = String::from_utf8_lossy(head);
     let text = text.trim_start();
-    let kind = match text.as_bytes()[0] {
+    Ok(match text.as_bytes()[0] {
         b'[' => Some(of_json(text, array_kind(text))),
         b'{' => Some(of_json(text, object_kind(text))),
         b'<' if page::is_page(text) => Some(Kind::Page),
@@ -58,12 +58,17 @@ pub(super) fn detect(origin: &str, head: &[u8]) -> Result<Kind> {
         _ if has_json_lines(text) => Some(Kind::JsonLines),
         _ if table::is_table(head) => Some(Kind::Table),
         _ => None,
-    };
-    kind.ok_or_else(|| Error::UnknownFormat {
-        origin: origin.to_owned(),
-        what: format!("no known format; it begins with {}", beginning(text)),
-        hint: Some("paperkin reads pasted or saved Daily Papers pages (capture), Daily Papers JSON (hf), JSON lines (jsonl), Atom and RSS (feed), OAI-PMH (oai), BibTeX (bibtex), RIS (ris), tables with a header (csv) and the JSON of Semantic Scholar, OpenAlex and Crossref, packed or not".to_owned()),
     })
+}
+
+/// The error for what begins with `head`, and is of no known format.
+pub(super) fn unknown(origin: &str, head: &[u8]) -> Error {
+    let text = String::from_utf8_lossy(head);
+    Error::UnknownFormat {
+        origin: origin.to_owned(),
+        what: format!("no known format; it begins with {}", beginning(text.trim_start())),
+        hint: Some("paperkin reads pasted or saved Daily Papers pages (capture), Daily Papers JSON (hf), JSON lines (jsonl), Atom and RSS (feed), OAI-PMH (oai), BibTeX (bibtex), RIS (ris), tables with a header (csv) and the JSON of Semantic Scholar, OpenAlex and Crossref, packed or not".to_owned()),
+    }
 }
 
 /// The beginning of a text, for a message.
@@ -202,7 +207,7 @@ mod tests {
 
     #[test]
     fn formats_are_told_by_their_content() {
-        let cases: [(&[u8], Result<Kind, &str>); 25] = [
+        let cases: [(&[u8], Result<Kind, &str>); 29] = [
             (b"{\"id\": \"1\", \"title\": \"T\"}\n", Ok(Kind::JsonLines)),
             (b" \n[{\"title\": \"\\\"paper\\\":\"}]", Ok(Kind::PaperArray)),
             (b"[{\"title\": \"paper\", \"paper\": {}}]", Ok(Kind::Hf)),
@@ -227,10 +232,14 @@ mod tests {
             (b"\xff\xfe{\x00", Err("UTF-16")),
             (b"junk\n{\"title\": \"T\"}\n", Ok(Kind::JsonLines)),
             (b"Daily Papers job finished\n", Err("no known format")),
+            (b"title,abstract\nT,A\n", Ok(Kind::Table)),
+            (b"\"Key\"\t\"Title\"\nk\tT\n", Ok(Kind::Table)),
+            (b"% x\n@Article{k,\n", Ok(Kind::Bibtex)),
+            (b"TY  - JOUR\nTI  - T\n", Ok(Kind::Ris)),
             (b"dear sir", Err("begins with \"dear sir\"")),
         ];
         for (head, expected) in cases {
-            match (detect("x", head), expected) {
+            match (detect("x", head).and_then(|kind| kind.ok_or_else(|| unknown("x", head))), expected) {
                 (Ok(kind), Ok(expected)) => assert_eq!(kind, expected),
                 (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
                 (got, expected) => panic!("{:?}: got {got:?}, expected {expected:?}", String::from_utf8_lossy(head)),

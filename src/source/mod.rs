@@ -29,6 +29,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::paper::{Date, Paper};
+use detect::Kind;
 
 pub use archive::Archive;
 pub use clean::clean;
@@ -82,6 +83,21 @@ impl Format {
             Self::Crossref => "crossref",
         }
     }
+
+    /// How it is read, given what an input looks like.
+    fn kind(self, found: Option<Kind>) -> Kind {
+        match self {
+            Self::Jsonl => found.filter(|found| matches!(found, Kind::JsonLines | Kind::PaperArray)).unwrap_or(Kind::JsonLines),
+            Self::Capture => found.filter(|found| *found == Kind::Page).unwrap_or(Kind::Capture),
+            Self::Hf => Kind::Hf,
+            Self::Feed => Kind::Feed,
+            Self::Oai => Kind::Oai,
+            Self::Csv => Kind::Table,
+            Self::Bibtex => Kind::Bibtex,
+            Self::Ris => Kind::Ris,
+            Self::S2 | Self::Openalex | Self::Crossref => Kind::Works(self),
+        }
+    }
 }
 
 /// What a reader may be told beforehand.
@@ -89,6 +105,8 @@ impl Format {
 pub struct Options {
     /// The format, instead of looking.
     pub format: Option<Format>,
+    /// The format where looking cannot tell it from our own.
+    pub expected: Option<Format>,
     /// The day of the digest, where the input does not say it, or says it without a year.
     pub day: Option<Date>,
     /// A day without year is the last such day that is not after this one.
@@ -152,35 +170,27 @@ const MAX_DOCUMENT: u64 = 1 << 30;
 pub fn open<'a>(origin: &str, input: impl BufRead + 'a, options: &Options) -> Result<Reader<'a>> {
     let mut input = unpack::unpacked(origin, input)?;
     let head = detect::head(origin, &mut input)?;
-    let detected = detect::detect(origin, &head);
+    let detected = detect::detect(origin, &head)?;
     let kind = match (options.format, detected) {
-        (None, detected) => detected?,
-        (Some(Format::Jsonl), Ok(kind @ (detect::Kind::JsonLines | detect::Kind::PaperArray))) => kind,
-        (Some(Format::Jsonl), _) => detect::Kind::JsonLines,
-        (Some(Format::Hf), _) => detect::Kind::Hf,
-        (Some(Format::Feed), _) => detect::Kind::Feed,
-        (Some(Format::Oai), _) => detect::Kind::Oai,
-        (Some(Format::Csv), _) => detect::Kind::Table,
-        (Some(Format::Bibtex), _) => detect::Kind::Bibtex,
-        (Some(Format::Ris), _) => detect::Kind::Ris,
-        (Some(format @ (Format::S2 | Format::Openalex | Format::Crossref)), _) => detect::Kind::Works(format),
-        (Some(Format::Capture), Ok(detect::Kind::Page)) => detect::Kind::Page,
-        (Some(Format::Capture), _) => detect::Kind::Capture,
+        (Some(told), found) => told.kind(found),
+        // Any JSON may be our own; whoever asked a server knows better.
+        (None, Some(found @ (Kind::JsonLines | Kind::PaperArray))) => options.expected.map_or(found, |expected| expected.kind(Some(found))),
+        (None, found) => found.ok_or_else(|| detect::unknown(origin, &head))?,
     };
-    let table = (kind == detect::Kind::Table).then(|| head.clone()).unwrap_or_default();
+    let table = (kind == Kind::Table).then(|| head.clone()).unwrap_or_default();
     let input = std::io::Cursor::new(head).chain(input);
     let (format, items): (_, Box<dyn Iterator<Item = Result<Item>> + 'a>) = match kind {
-        detect::Kind::JsonLines => (Format::Jsonl, Box::new(jsonl::lines(origin, std::io::BufReader::new(input)))),
-        detect::Kind::Feed => (Format::Feed, Box::new(feed::read(origin, std::io::BufReader::new(input), options))),
-        detect::Kind::Oai => (Format::Oai, Box::new(oai::read(origin, std::io::BufReader::new(input), options))),
-        detect::Kind::Works(format) => (format, Box::new(works::read(origin, std::io::BufReader::new(input), format))),
-        detect::Kind::Table => (Format::Csv, Box::new(table::read(origin, &table, std::io::BufReader::new(input), &options.columns)?)),
-        detect::Kind::Bibtex => (Format::Bibtex, Box::new(bibtex::read(origin, std::io::BufReader::new(input)))),
-        detect::Kind::Ris => (Format::Ris, Box::new(ris::read(origin, std::io::BufReader::new(input)))),
-        detect::Kind::PaperArray => (Format::Jsonl, Box::new(jsonl::array(origin, std::io::BufReader::new(input)))),
-        detect::Kind::Hf => (Format::Hf, Box::new(hf::read(origin, std::io::BufReader::new(input), options.day))),
-        detect::Kind::Page => (Format::Capture, whole(page::read(origin, &text(origin, input)?, options)?)),
-        detect::Kind::Capture => (Format::Capture, whole(capture::read(origin, &text(origin, input)?, options)?)),
+        Kind::JsonLines => (Format::Jsonl, Box::new(jsonl::lines(origin, std::io::BufReader::new(input)))),
+        Kind::Feed => (Format::Feed, Box::new(feed::read(origin, std::io::BufReader::new(input), options))),
+        Kind::Oai => (Format::Oai, Box::new(oai::read(origin, std::io::BufReader::new(input), options))),
+        Kind::Works(format) => (format, Box::new(works::read(origin, std::io::BufReader::new(input), format))),
+        Kind::Table => (Format::Csv, Box::new(table::read(origin, &table, std::io::BufReader::new(input), &options.columns)?)),
+        Kind::Bibtex => (Format::Bibtex, Box::new(bibtex::read(origin, std::io::BufReader::new(input)))),
+        Kind::Ris => (Format::Ris, Box::new(ris::read(origin, std::io::BufReader::new(input)))),
+        Kind::PaperArray => (Format::Jsonl, Box::new(jsonl::array(origin, std::io::BufReader::new(input)))),
+        Kind::Hf => (Format::Hf, Box::new(hf::read(origin, std::io::BufReader::new(input), options.day))),
+        Kind::Page => (Format::Capture, whole(page::read(origin, &text(origin, input)?, options)?)),
+        Kind::Capture => (Format::Capture, whole(capture::read(origin, &text(origin, input)?, options)?)),
     };
     Ok(Reader { format, items })
 }

@@ -297,7 +297,7 @@ fn wrong_devices_precisions_and_formats_are_named() {
         (vec!["search", "x", "--precision", "half"], 2, "expected auto, exact, fast, turbo"),
         (vec!["ls", "--format", "xml"], 2, "expected one of table, json"),
         (vec!["add", "papers.jsonl", "--format", "xml"], 2, "expected one of capture, hf, jsonl"),
-        (vec!["add", "hf:2026-08-11"], 2, "reads files"),
+        (vec!["add", "hf:2026-13"], 2, "expected hf:today, hf:2026-08-11, hf:2026-W32 or hf:2026-08"),
         (vec!["similar"], 2, "nothing to start from: no paper and no text"),
         (vec!["search", " "], 2, "empty"),
     ];

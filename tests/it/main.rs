@@ -9,9 +9,13 @@ mod identity;
 mod index;
 mod ingest;
 mod killed;
+#[cfg(feature = "remote")]
+mod live;
 mod map;
 mod model;
 mod recommend;
+#[cfg(feature = "remote")]
+mod server;
 mod shared;
 mod sources;
 mod store;

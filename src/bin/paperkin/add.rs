@@ -20,6 +20,7 @@ pub(crate) fn run(args: &Add, settings: &Settings) -> Result<ExitClass> {
             format: input_format(args.format.as_deref())?,
             day: day(args.date.as_deref())?,
             today: Some(today()),
+            expected: None,
             columns: args.columns.iter().map(|column| column_of(column)).collect::<Result<_>>()?,
         },
         embed: match (args.title_only, args.no_embed) {

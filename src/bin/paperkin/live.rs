@@ -32,10 +32,10 @@ pub(crate) fn is_address(text: &str, settings: &Settings) -> Result<bool> {
 pub(crate) fn papers(text: &str, settings: &Settings) -> Result<Vec<Paper>> {
     /// An address of a paper has one, and whoever has more has a list.
     const MOST: usize = 100;
-    let Some((Input::Pages(name, pages), _)) = input(text, None, settings)? else { return Ok(Vec::new()) };
+    let Some((Input::Pages(name, expected, pages), _)) = input(text, None, settings)? else { return Ok(Vec::new()) };
     let mut papers = Vec::new();
     for page in pages {
-        for item in source::open(&name, BufReader::new(page?), &source::Options::default())? {
+        for item in source::open(&name, BufReader::new(page?), &source::Options { expected, ..source::Options::default() })? {
             match item? {
                 Item::Paper(paper) => papers.push(*paper),
                 Item::Failed(failure) => return Err(Error::Unreadable { origin: failure.place, what: failure.reason, hint: None }),
@@ -71,7 +71,7 @@ pub(crate) fn input(text: &str, library: Option<&Library>, settings: &Settings) 
     let cursor = name.map(|name| Cursor { name, ends: when.cursor() });
     let pages = live::pages(Arc::new(Client::new(options)), &address, &endpoints(), when);
     let pages = pages.map(|page| page.map(|bytes| Box::new(Bytes::new(bytes)) as Box<dyn Read + Send>));
-    Ok(Some((Input::Pages(address.to_string(), Box::new(pages)), cursor)))
+    Ok(Some((Input::Pages(address.to_string(), expected(&address), Box::new(pages)), cursor)))
 }
 
 /// The address of a paper is the paper, as far as somebody keeps what is known of it.
@@ -93,6 +93,23 @@ fn address(text: &str, settings: &Settings) -> Result<Option<paperkin::remote::a
         }
         address => Ok(address),
     }
+}
+
+/// The format of an answer.
+#[cfg(feature = "remote")]
+fn expected(address: &paperkin::remote::address::Address) -> Option<source::Format> {
+    use paperkin::remote::address::Address;
+    use paperkin::source::Format;
+
+    Some(match address {
+        Address::Hub(..) => Format::Hf,
+        Address::ArxivNew(..) | Address::ArxivQuery(_) | Address::ArxivIds(_) => Format::Feed,
+        Address::Oai(_) => Format::Oai,
+        Address::S2(_) => Format::S2,
+        Address::Openalex(_) => Format::Openalex,
+        Address::Doi(_) => Format::Crossref,
+        Address::Url(_) => return None,
+    })
 }
 
 /// The servers, or what stands in for them.
