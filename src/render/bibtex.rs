@@ -4,10 +4,11 @@ use super::{link, one_line};
 use crate::paper::{Paper, PaperId};
 
 pub(super) fn entries(papers: &[&Paper]) -> String {
-    papers.iter().map(|paper| entry(paper)).collect()
+    papers.iter().map(|paper| entry(paper, None)).collect()
 }
 
-fn entry(paper: &Paper) -> String {
+/// `exact` is what BibTeX has no place for.
+pub(super) fn entry(paper: &Paper, exact: Option<&str>) -> String {
     let id = paper.id();
     let key: String = id.to_string().chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '/' | ':') { c } else { '_' }).collect();
     let (eprint, prefix) = match &id {
@@ -23,6 +24,7 @@ fn entry(paper: &Paper) -> String {
         ("doi", paper.doi().map(str::to_owned)),
         ("url", link(paper).map(|url| url.replace(['{', '}'], ""))),
         ("abstract", Some(escape(&paper.abstract_text))),
+        ("paperkin", exact.map(str::to_owned)),
     ];
     let lines: String = fields
         .into_iter()

@@ -3,6 +3,7 @@
 //! Nothing here computes, reads or prints. Titles and abstracts are the text of others: every format escapes what it must.
 
 mod bibtex;
+mod exchange;
 mod flow;
 mod html;
 mod map;
@@ -19,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::paper::Paper;
 use crate::recommend::{Hit, Reason};
 
+pub use exchange::Exchange;
 pub use flow::Flow;
 pub use map::{Map, MapPart, MapPoint, MapTopic, map_page, map_svg};
 pub use record::to_json;
@@ -191,12 +193,18 @@ pub fn link(paper: &Paper) -> Option<String> {
     paper.url.clone().filter(|url| url.starts_with("https://") || url.starts_with("http://")).or_else(by_id)
 }
 
+/// A text that a spreadsheet does not compute: it would obey one that begins like a formula. The mark goes when it is read back.
+fn cell(text: &str) -> String {
+    let begins = text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r']);
+    if begins && text.parse::<f64>().is_err() { format!("'{text}") } else { text.to_owned() }
+}
+
 fn csv(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Result<String> {
     let wrong = |e: &dyn std::fmt::Display| Error::usage(format!("cannot write CSV: {e}"));
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(header).map_err(|e| wrong(&e))?;
     for row in rows {
-        writer.write_record(row).map_err(|e| wrong(&e))?;
+        writer.write_record(row.iter().map(|text| cell(text))).map_err(|e| wrong(&e))?;
     }
     let bytes = writer.into_inner().map_err(|e| wrong(&e))?;
     String::from_utf8(bytes).map_err(|e| wrong(&e))

@@ -120,7 +120,7 @@ struct ReadRecord {
     authors: Vec<String>,
     #[serde(default, deserialize_with = "number")]
     authors_count: Option<u32>,
-    #[serde(default, deserialize_with = "list")]
+    #[serde(default, deserialize_with = "categories")]
     categories: Vec<String>,
     #[serde(default)]
     published: Value,
@@ -162,7 +162,7 @@ fn paper(record: ReadRecord) -> Result<Paper, String> {
         abstract_text: clean_abstract(&record.abstract_text.or(record.summary).unwrap_or_default()),
         authors: cleaned(record.authors, clean_text),
         authors_count: record.authors_count,
-        categories: cleaned(record.categories.iter().flat_map(|text| split_categories(text)).collect(), clean),
+        categories: cleaned(record.categories, clean),
         published: day(&record.published).or(day(&record.date)).or(first),
         updated: day(&record.updated).or(day(&record.update_date)),
         day: day(&record.day).or(day(&record.listed)),
@@ -238,10 +238,14 @@ fn split_list(text: &str) -> Vec<String> {
     parts.into_iter().map(|part| part.trim().trim_start_matches("and ").to_owned()).filter(|part| !part.is_empty()).collect()
 }
 
-/// arXiv writes `cs.LG stat.ML hep-ph` in one text; `Machine Learning` is one category.
-fn split_categories(text: &str) -> Vec<String> {
+/// [`list`], where one text may be `cs.LG stat.ML hep-ph`; `Machine Learning` is one category.
+fn categories<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
     let is_code = |word: &str| word.contains(['.', '-']);
-    if text.split_whitespace().any(is_code) { text.split_whitespace().map(str::to_owned).collect() } else { vec![text.to_owned()] }
+    match &value {
+        Value::String(text) if text.split_whitespace().all(is_code) => Ok(text.split_whitespace().map(str::to_owned).collect()),
+        _ => list(value).map_err(serde::de::Error::custom),
+    }
 }
 
 /// A number of things: `12`, `"12"`, `"1.2k"`; anything else is nothing.

@@ -6,7 +6,7 @@
 use std::io::BufRead;
 
 use super::clean::{clean_abstract, clean_text, without_tags};
-use super::jsonl::{Line, next_line};
+use super::jsonl::{Line, next_line, with_exact};
 use super::metered::LARGEST;
 use super::oai::last_name_last;
 use super::{Failure, Item};
@@ -138,7 +138,11 @@ impl Record {
         if paper.title.is_empty() {
             return Err("the record has no title".to_owned());
         }
-        Ok(paper)
+        let exact = self.all("C8").find_map(|value| serde_json::from_str(value.strip_prefix("paperkin ")?).ok());
+        Ok(match exact {
+            Some(serde_json::Value::Object(exact)) => with_exact(paper, exact),
+            _ => paper,
+        })
     }
 
     /// Web of Science has the names in full under another tag.

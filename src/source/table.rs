@@ -139,7 +139,7 @@ pub(super) fn read<'a>(origin: &str, head: &[u8], input: impl BufRead + 'a, told
 }
 
 fn paper(row: &ByteRecord, columns: &[(&'static str, usize)]) -> Result<Paper, String> {
-    let value = |place: usize| String::from_utf8_lossy(row.get(place).unwrap_or_default()).trim().to_owned();
+    let value = |place: usize| without_mark(String::from_utf8_lossy(row.get(place).unwrap_or_default()).trim()).to_owned();
     let values = columns.iter().map(|&(field, place)| (field, value(place))).filter(|(_, value)| !value.is_empty());
     let mut record = Map::new();
     let (mut named, mut withdrawn) = (Vec::new(), false);
@@ -166,6 +166,12 @@ fn paper(row: &ByteRecord, columns: &[(&'static str, usize)]) -> Result<Paper, S
         record.insert("withdrawn".to_owned(), Value::from(true));
     }
     jsonl::of_value(Value::Object(record))
+}
+
+/// A text that begins like a formula, without the mark that keeps spreadsheets from computing it.
+fn without_mark(text: &str) -> &str {
+    let rest = text.strip_prefix('\'').unwrap_or_default();
+    if rest.trim_start_matches('\'').starts_with(['=', '+', '-', '@']) { rest } else { text }
 }
 
 /// A JSON list; or texts between semicolons, of which those with one comma are names with the last name first.

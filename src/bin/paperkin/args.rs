@@ -67,7 +67,7 @@ pub(crate) enum Command {
     Show(Show),
     /// Remove papers
     Rm(Rm),
-    /// Write all papers as JSON lines, and their vectors
+    /// Write all papers, in forms that add reads back, and their vectors
     Export(Export),
     /// What the library holds
     Status(JsonOnly),
@@ -438,6 +438,9 @@ pub(crate) struct Export {
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// jsonl, csv, bibtex or ris [default: that of the file's name, else jsonl]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
     /// Write the vectors as f32 to this .npy file, and the ids of its rows beside it as .ids.txt
     #[arg(long, value_name = "FILE.npy")]
     pub vectors: Option<PathBuf>,

@@ -1,11 +1,12 @@
-//! `paperkin export`: JSON lines that `add` reads back, and the vectors for other programs.
+//! `paperkin export`: papers in forms that `add` reads back, and the vectors for other programs.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use paperkin::library::{Filter, Library};
-use paperkin::{Error, ExitClass, Result, render};
+use paperkin::render::{self, Exchange};
+use paperkin::{Error, ExitClass, Result};
 
 use crate::args::Export;
 use crate::output;
@@ -16,13 +17,14 @@ pub(crate) fn run(args: &Export, settings: &Settings) -> Result<ExitClass> {
         return Err(Error::usage("the papers and the vectors need two files"));
     }
     let library = settings.library()?;
+    let form = form(args)?;
     match &args.output {
         Some(path) => {
-            let count = into_file(path, |out| papers(&library, out, path))?;
+            let count = into_file(path, |out| papers(&library, form, out, path))?;
             output::say(settings, &format!("{count} papers written to {}", path.display()));
         }
         None => {
-            papers(&library, &mut BufWriter::new(std::io::stdout().lock()), Path::new("standard output"))?;
+            papers(&library, form, &mut BufWriter::new(std::io::stdout().lock()), Path::new("standard output"))?;
         }
     }
     if let Some(path) = &args.vectors {
@@ -32,12 +34,24 @@ pub(crate) fn run(args: &Export, settings: &Settings) -> Result<ExitClass> {
     Ok(ExitClass::Done)
 }
 
-fn papers(library: &Library, out: &mut dyn Write, path: &Path) -> Result<u64> {
+/// The form that was asked for, else that of the file's name, else JSON lines.
+fn form(args: &Export) -> Result<Exchange> {
+    let extension = args.output.as_deref().and_then(Path::extension).map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+    match (&args.format, extension.as_deref()) {
+        (Some(name), _) => name.parse(),
+        (None, Some("bib")) => Ok(Exchange::Bibtex),
+        (None, Some(name)) => Ok(name.parse().unwrap_or(Exchange::Jsonl)),
+        (None, None) => Ok(Exchange::Jsonl),
+    }
+}
+
+fn papers(library: &Library, form: Exchange, out: &mut dyn Write, path: &Path) -> Result<u64> {
     let io = |e| Error::io("cannot write to", path, e);
     let mut count = 0;
+    out.write_all(form.header().as_bytes()).map_err(io)?;
     library.for_each(&Filter::default(), |listing| {
         count += 1;
-        writeln!(out, "{}", render::to_json(&listing.paper)).map_err(io)
+        out.write_all(form.record(&listing.paper).as_bytes()).map_err(io)
     })?;
     out.flush().map_err(io)?;
     Ok(count)

@@ -1,0 +1,163 @@
+//! Papers in forms that other programs read, and `add` reads back as they were.
+//!
+//! BibTeX and RIS have no place for votes, days or versions, and read some characters as commands. What they cannot hold stands in a
+//! field of our own beside the others, as JSON, which other programs pass over.
+
+use std::str::FromStr;
+
+use serde_json::Value;
+
+use super::{bibtex, cell, one_line, to_json};
+use crate::error::{Error, Result};
+use crate::paper::Paper;
+
+/// A form that is written paper by paper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Exchange {
+    Jsonl,
+    Csv,
+    Bibtex,
+    Ris,
+}
+
+impl Exchange {
+    /// Their names, in the order of the help.
+    pub const NAMES: [&'static str; 4] = ["jsonl", "csv", "bibtex", "ris"];
+
+    /// What stands before the first paper.
+    pub fn header(self) -> String {
+        if self == Self::Csv { csv_row(COLUMNS.into_iter().map(str::to_owned)) } else { String::new() }
+    }
+
+    /// One paper, with all that is known of it.
+    pub fn record(self, paper: &Paper) -> String {
+        match self {
+            Self::Jsonl => format!("{}\n", to_json(paper)),
+            Self::Csv => csv_row(columns(paper)),
+            Self::Bibtex => bibtex::entry(paper, Some(&exact(paper))),
+            Self::Ris => ris(paper),
+        }
+    }
+}
+
+impl FromStr for Exchange {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let all = [Self::Jsonl, Self::Csv, Self::Bibtex, Self::Ris];
+        let at = Self::NAMES.iter().position(|name| *name == text);
+        at.map(|at| all[at]).ok_or_else(|| Error::usage(format!("no format {text:?}; expected one of {}", Self::NAMES.join(", "))))
+    }
+}
+
+/// The keys of a paper's JSON.
+const COLUMNS: [&str; 16] = [
+    "id",
+    "title",
+    "abstract",
+    "authors",
+    "published",
+    "categories",
+    "url",
+    "doi",
+    "day",
+    "upvotes",
+    "comments",
+    "version",
+    "updated",
+    "authors_count",
+    "ids",
+    "withdrawn",
+];
+
+fn columns(paper: &Paper) -> impl Iterator<Item = String> {
+    let record = to_json(paper);
+    COLUMNS.into_iter().map(move |name| match &record[name] {
+        Value::Null => String::new(),
+        Value::String(text) => cell(text),
+        Value::Array(texts) => list(texts),
+        other => other.to_string(),
+    })
+}
+
+/// Texts between semicolons; as JSON where one of them has what could part it.
+fn list(texts: &[Value]) -> String {
+    let parts = |text: &str| text.contains([';', ',', '[']) || text.contains(" and ") || cell(text) != text;
+    let texts: Vec<&str> = texts.iter().filter_map(Value::as_str).collect();
+    if texts.iter().any(|text| parts(text)) { Value::from(texts).to_string() } else { texts.join("; ") }
+}
+
+fn csv_row(values: impl Iterator<Item = String>) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    // Neither a text nor a vector in memory can fail to be written.
+    writer.write_record(values).expect("a row of texts is CSV");
+    let bytes = writer.into_inner().expect("a vector takes all");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// What a bibliography has no place for: the paper's JSON, without texts that it holds as they are.
+fn exact(paper: &Paper) -> String {
+    // What TeX, HTML or a bibliography reads as a command.
+    let is_special = |text: &str| text.contains(['\\', '$', '{', '}', '<', '>', '&', '~', '`', '^', '_', '%', '#', '"', '@']);
+    let mut record = to_json(paper);
+    if let Some(record) = record.as_object_mut() {
+        record.retain(|name, value| match (name.as_str(), &value) {
+            ("title" | "abstract", Value::String(text)) => is_special(text),
+            ("authors", Value::Array(names)) => {
+                names.iter().filter_map(Value::as_str).any(|name| is_special(name) || name.contains(',') || name.contains(" and "))
+            }
+            _ => true,
+        });
+    }
+    // Braces and backslashes would end the field; in JSON they have another form. Those of the object itself balance.
+    let text = record.to_string();
+    let inside = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or_default();
+    let mut out = String::from("{");
+    let mut chars = inside.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            // An escape of JSON's: the backslash itself becomes one of the long form, and what is short stays what it means.
+            '\\' => match chars.next() {
+                Some('\\') => out.push_str("\\u005c"),
+                Some(other) => out.extend(['\\', other]),
+                None => {}
+            },
+            '{' => out.push_str("\\u007b"),
+            '}' => out.push_str("\\u007d"),
+            _ => out.push(c),
+        }
+    }
+    out.push('}');
+    out
+}
+
+fn ris(paper: &Paper) -> String {
+    let day = paper.published.map(|day| day.strftime("%Y/%m/%d").to_string());
+    let fields = [
+        ("TY", Some(if paper.doi().is_some() { "JOUR" } else { "GEN" }.to_owned())),
+        ("ID", Some(paper.id().to_string())),
+        ("TI", Some(paper.title.clone())),
+    ];
+    let later = [
+        ("PY", day.as_deref().map(|day| day[..4].to_owned())),
+        ("DA", day.clone()),
+        ("AB", Some(paper.abstract_text.clone())),
+        ("DO", paper.doi().map(str::to_owned)),
+        ("UR", super::link(paper)),
+        ("C8", Some(format!("paperkin {}", exact(paper)))),
+    ];
+    let authors = paper.authors.iter().map(|name| ("AU", Some(last_name_first(name))));
+    let keywords = paper.categories.iter().map(|name| ("KW", Some(name.clone())));
+    let lines = fields.into_iter().chain(authors).chain(later).chain(keywords).filter_map(|(tag, value)| Some((tag, one_line(&value?))));
+    let text: String = lines.filter(|(_, value)| !value.trim().is_empty()).map(|(tag, value)| format!("{tag}  - {value}\n")).collect();
+    format!("{text}ER  - \n\n")
+}
+
+/// `Lovelace, Ada`, as RIS has it.
+fn last_name_first(name: &str) -> String {
+    match name.rsplit_once(' ') {
+        Some((first, last)) if !name.contains(',') => format!("{last}, {first}"),
+        _ => name.to_owned(),
+    }
+}
