@@ -6,6 +6,8 @@ mod bibtex;
 mod flow;
 mod html;
 mod map;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod record;
 mod report;
 mod table;
@@ -21,6 +23,8 @@ use crate::recommend::{Hit, Reason};
 
 pub use flow::Flow;
 pub use map::{Map, MapPart, MapPoint, MapTopic, map_page, map_svg};
+#[cfg(feature = "parquet")]
+pub use parquet::ParquetWriter;
 pub use record::to_json;
 pub use report::{evaluation_text, plural, recall_line, report_line, status_text};
 pub use table::{fit, one_line, rating_line};

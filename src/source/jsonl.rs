@@ -8,7 +8,7 @@
 use std::io::{BufRead, Read};
 
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::clean::{clean, clean_abstract};
 use super::{Failure, Item, unreadable};
@@ -17,6 +17,8 @@ use crate::paper::{Paper, PaperId, parse_date};
 
 /// A line may have this many bytes: no abstract is near it, and memory stays bounded.
 const MAX_LINE: u64 = 16 << 20;
+
+const NO_OBJECT: &str = "not valid JSON for a paper: expected an object";
 
 /// Reads line by line; a broken line is one failure.
 pub(super) fn lines<'a>(origin: &str, mut input: impl BufRead + 'a) -> impl Iterator<Item = Result<Item>> + 'a {
@@ -45,9 +47,14 @@ pub(super) fn lines<'a>(origin: &str, mut input: impl BufRead + 'a) -> impl Iter
 /// serde would take a list for a record too, its first text for the id.
 fn record(json: &[u8]) -> Result<ReadRecord, String> {
     if !json.trim_ascii_start().starts_with(b"{") {
-        return Err("not valid JSON for a paper: expected an object".to_owned());
+        return Err(NO_OBJECT.to_owned());
     }
     serde_json::from_slice(json).map_err(|e| json_reason(&e))
+}
+
+/// The paper of a record whose JSON has been read.
+pub(super) fn paper_of(record: Map<String, Value>) -> Result<Paper, String> {
+    serde_json::from_value(Value::Object(record)).map_err(|e| json_reason(&e)).and_then(paper)
 }
 
 pub(super) enum Line {
@@ -75,7 +82,11 @@ pub(super) fn array(origin: &str, text: &str) -> Result<Vec<Item>> {
         Value::Array(values) => values,
         one => vec![one],
     };
-    let read = |(i, value): (usize, Value)| match record(value.to_string().as_bytes()).and_then(paper) {
+    let record = |value| match value {
+        Value::Object(record) => paper_of(record),
+        _ => Err(NO_OBJECT.to_owned()),
+    };
+    let read = |(i, value): (usize, Value)| match record(value) {
         Ok(paper) => Item::Paper(Box::new(paper)),
         Err(reason) => Item::Failed(Failure { place: format!("{origin}: record {}", i + 1), reason }),
     };

@@ -2,7 +2,7 @@
 //!
 //! [`open`] unpacks what is packed, looks at the first bytes, decides on a [`Format`] and returns a [`Reader`], an iterator of [`Item`]s: a
 //! paper, or a record that could not be read with its reason. A whole input that cannot be read is an error.
-//! A source never embeds, and never opens a file: what is opened is the caller's matter.
+//! A source never embeds, and never opens a file, but for a temporary one: what is opened is the caller's matter.
 
 mod capture;
 mod clean;
@@ -12,6 +12,8 @@ mod hf;
 mod jsonl;
 mod oai;
 mod page;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod ris;
 mod unpack;
 mod works;
@@ -48,11 +50,14 @@ pub enum Format {
     Openalex,
     /// Crossref's JSON.
     Crossref,
+    /// A Parquet table with a paper a row; read by a paperkin that was built with the feature `parquet`.
+    Parquet,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 9] = [Self::Capture, Self::Hf, Self::Jsonl, Self::Feed, Self::Oai, Self::Ris, Self::S2, Self::Openalex, Self::Crossref];
+    pub const ALL: [Self; 10] =
+        [Self::Capture, Self::Hf, Self::Jsonl, Self::Feed, Self::Oai, Self::Ris, Self::S2, Self::Openalex, Self::Crossref, Self::Parquet];
 
     /// Its name on the command line and in a library.
     pub fn name(self) -> &'static str {
@@ -66,6 +71,7 @@ impl Format {
             Self::S2 => "s2",
             Self::Openalex => "openalex",
             Self::Crossref => "crossref",
+            Self::Parquet => "parquet",
         }
     }
 }
@@ -136,6 +142,7 @@ pub fn open<'a>(origin: &str, input: impl BufRead + 'a, options: &Options) -> Re
         (Some(Format::Feed), _) => detect::Kind::Feed,
         (Some(Format::Oai), _) => detect::Kind::Oai,
         (Some(Format::Ris), _) => detect::Kind::Ris,
+        (Some(Format::Parquet), _) => detect::Kind::Parquet,
         (Some(format @ (Format::S2 | Format::Openalex | Format::Crossref)), _) => detect::Kind::Works(format),
         (Some(Format::Capture), Ok(detect::Kind::Page)) => detect::Kind::Page,
         (Some(Format::Capture), _) => detect::Kind::Capture,
@@ -146,6 +153,7 @@ pub fn open<'a>(origin: &str, input: impl BufRead + 'a, options: &Options) -> Re
         detect::Kind::Feed => (Format::Feed, Box::new(feed::read(origin, std::io::BufReader::new(input), options))),
         detect::Kind::Oai => (Format::Oai, Box::new(oai::read(origin, std::io::BufReader::new(input), options))),
         detect::Kind::Works(format) => (format, Box::new(works::read(origin, std::io::BufReader::new(input), format))),
+        detect::Kind::Parquet => (Format::Parquet, parquet(origin, input)?),
         detect::Kind::Ris => (Format::Ris, Box::new(ris::read(origin, std::io::BufReader::new(input)))),
         detect::Kind::PaperArray => (Format::Jsonl, whole(jsonl::array(origin, &text(origin, input)?)?)),
         detect::Kind::Hf => (Format::Hf, whole(hf::read(origin, &text(origin, input)?, options.day)?)),
@@ -153,6 +161,20 @@ pub fn open<'a>(origin: &str, input: impl BufRead + 'a, options: &Options) -> Re
         detect::Kind::Capture => (Format::Capture, whole(capture::read(origin, &text(origin, input)?, options)?)),
     };
     Ok(Reader { format, items })
+}
+
+#[cfg(feature = "parquet")]
+fn parquet<'a>(origin: &str, input: impl BufRead) -> Result<Box<dyn Iterator<Item = Result<Item>> + 'a>> {
+    Ok(Box::new(parquet::read(origin, input, jsonl::paper_of)?))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet<'a>(origin: &str, _: impl BufRead) -> Result<Box<dyn Iterator<Item = Result<Item>> + 'a>> {
+    Err(Error::UnknownFormat {
+        origin: origin.to_owned(),
+        what: "this is a Parquet file, and this paperkin was built without what reads them".to_owned(),
+        hint: Some("`cargo install --path . --features parquet` makes one that reads it".to_owned()),
+    })
 }
 
 fn whole<'a>(items: Vec<Item>) -> Box<dyn Iterator<Item = Result<Item>> + 'a> {
