@@ -1,4 +1,5 @@
 //! Values in, text out: tables for people, and JSON, CSV, TSV, Markdown, BibTeX and HTML for programs, a map to look at.
+//! A table in Parquet is the one that is not text.
 //!
 //! Nothing here computes, reads or prints. Titles and abstracts are the text of others: every format escapes what it must.
 

@@ -11,6 +11,7 @@ mod ingest;
 mod killed;
 mod map;
 mod model;
+mod parquet;
 mod recommend;
 mod shared;
 mod sources;

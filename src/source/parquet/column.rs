@@ -211,3 +211,63 @@ fn day(number: i64) -> Value {
 fn number(x: f64) -> Value {
     if x.fract() == 0.0 && x.abs() < MAX_WHOLE { Value::from(x as i64) } else { Value::from(x) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parquet::schema::parser::parse_message_type;
+
+    use super::*;
+
+    fn read_of(schema: &str) -> Vec<String> {
+        let schema = parse_message_type(&format!("message m {{ {schema} }}")).unwrap();
+        let shape = |column: Column| match column.shape {
+            Shape::One => format!("{}: {:?}", column.name, column.kind),
+            Shape::List(_) => format!("{}: list", column.name),
+            Shape::ListOf(key, _) => format!("{}: list of {key}", column.name),
+        };
+        columns(&SchemaDescriptor::new(Arc::new(schema))).into_iter().map(shape).collect()
+    }
+
+    #[test]
+    fn columns_that_a_paper_may_be_made_of_are_read_and_no_others() {
+        let cases: [(&str, &[&str]); 16] = [
+            ("required binary a (STRING); optional binary b (UTF8); optional binary c;", &["a: Text", "b: Text"]),
+            ("optional int32 a; optional int64 b (INTEGER(64,false)); optional int32 c (DECIMAL(5,2));", &["a: Whole", "b: WholeUnsigned"]),
+            ("optional float a; optional double b; optional boolean c;", &["a: Number", "b: Number", "c: Truth"]),
+            ("optional int32 a (DATE); optional int96 b;", &["a: Days", "b: Times(86400000)"]),
+            ("optional int64 a (TIMESTAMP(NANOS,true)); optional int64 b (TIME(NANOS,true));", &["a: Times(86400000000000)"]),
+            ("optional int64 a (TIMESTAMP_MICROS); optional int32 b (TIME_MILLIS);", &["a: Times(86400000000)"]),
+            ("optional group a (LIST) { repeated group list { optional binary element (STRING); } }", &["a: list"]),
+            ("optional group a (LIST) { repeated binary array (UTF8); }", &["a: list"]),
+            ("repeated binary a (UTF8);", &["a: list"]),
+            ("repeated group a { required binary name (UTF8); optional binary id (UTF8); }", &["a: list of name", "a: list of id"]),
+            (
+                "optional group a (LIST) { repeated group list { optional group element { optional binary name (UTF8); optional double x; } } }",
+                &["a: list of name"],
+            ),
+            ("optional group a (LIST) { repeated group array { required binary name (UTF8); required int64 n; } }", &["a: list of name"]),
+            ("optional group v (LIST) { repeated group list { required float element; } }", &[]),
+            ("optional group a (MAP) { repeated group key_value { required binary key (UTF8); optional binary value (UTF8); } }", &[]),
+            ("optional group a { optional binary title (UTF8); repeated binary names (UTF8); }", &[]),
+            (
+                "optional group a (LIST) { repeated group list { optional group element (LIST) { repeated group list { optional binary element (UTF8); } } } }",
+                &[],
+            ),
+        ];
+        for (schema, expected) in cases {
+            assert_eq!(read_of(schema), expected, "{schema}");
+        }
+    }
+
+    #[test]
+    fn days_and_numbers_are_written_as_a_record_has_them() {
+        assert_eq!(day(0), "1970-01-01");
+        assert_eq!(day(-1), "1969-12-31");
+        assert_eq!((-1_i64).div_euclid(DAY_MILLIS), -1);
+        assert_eq!(day(19_782), "2024-02-29");
+        assert_eq!((day(i64::MAX), day(10_000_000)), (Value::Null, Value::Null));
+        assert_eq!((number(12.0), number(1.5), number(f64::NAN)), (Value::from(12), Value::from(1.5), Value::Null));
+    }
+}

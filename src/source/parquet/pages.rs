@@ -15,9 +15,13 @@ use crate::source::unpack::Frames;
 /// A page may have this many bytes when it is unpacked; they are 1 MiB as a rule.
 const MAX_PAGE: u64 = 1 << 30;
 
-/// True for what a page may be packed with.
-pub(super) fn is_read(packed: Compression) -> bool {
-    !matches!(packed, Compression::LZO | Compression::BROTLI(_))
+/// The name of what pages are packed with, if it is not read.
+pub(super) fn unread(packed: Compression) -> Option<&'static str> {
+    match packed {
+        Compression::LZO => Some("LZO"),
+        Compression::BROTLI(_) => Some("Brotli"),
+        _ => None,
+    }
 }
 
 /// The pages of a group's column.
