@@ -17,7 +17,7 @@ use parquet::schema::parser::parse_message_type;
 use crate::error::{Error, Result};
 use crate::paper::{Date, Paper, PaperId};
 
-/// Papers of a group, which are in memory until it is written. A group of ten thousand would be no shorter.
+/// Papers of a group, which are in memory until it is written.
 const GROUP: usize = 1000;
 /// Bytes of texts and vectors after which a group is written with fewer.
 const GROUP_BYTES: usize = 16 << 20;

@@ -1,7 +1,6 @@
 //! Parquet: what others write is read, what is written is read back, and damage is told.
 
 use paperkin::ExitClass;
-use paperkin::source::{self, Item};
 
 use crate::support::{Kin, repository};
 
@@ -21,6 +20,7 @@ mod with_it {
 
     use paperkin::paper::{Date, Paper, PaperId};
     use paperkin::render::{ParquetWriter, to_json};
+    use paperkin::source::{self, Item};
 
     use super::*;
 
@@ -43,7 +43,7 @@ mod with_it {
             version: Some(2),
         };
         let bare = |i: usize| Paper { ids: vec![PaperId::Given(format!("{i}"))], title: format!("Bare {i}"), ..Paper::default() };
-        (0..count).map(|i| if i % 5 == 4 { bare(i) } else { full(i) }).collect()
+        (0..count).map(|i| if i % 5 < 4 { full(i) } else { bare(i) }).collect()
     }
 
     fn table(papers: &[Paper], dim: Option<usize>) -> Vec<u8> {
