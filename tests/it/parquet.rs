@@ -155,6 +155,16 @@ mod with_it {
     }
 
     #[test]
+    fn a_page_with_a_checksum_is_what_it_was() {
+        let mut bytes = fixture("plain.parquet");
+        // The first and the last of a page stand in its statistics too.
+        let at = bytes.windows(6).position(|part| part == b"part 2").unwrap();
+        bytes[at + 5] = b'4';
+        let error = read(&bytes).unwrap_err();
+        assert!(error.to_string().contains("checksum"), "{error}");
+    }
+
+    #[test]
     fn damage_is_an_error_or_other_papers_and_never_a_panic() {
         let files: Vec<Vec<u8>> =
             ["zstd-pages-2.parquet", "lz4.parquet", "plain.parquet"].into_iter().map(fixture).chain([table(&papers(40), None)]).collect();
