@@ -1,4 +1,5 @@
 //! Values in, text out: tables for people, and JSON, CSV, TSV, Markdown, BibTeX and HTML for programs, a map to look at.
+//! A table in Parquet is the one that is not text.
 //!
 //! Nothing here computes, reads or prints. Titles and abstracts are the text of others: every format escapes what it must.
 
@@ -7,6 +8,8 @@ mod exchange;
 mod flow;
 mod html;
 mod map;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod record;
 mod report;
 mod table;
@@ -23,6 +26,8 @@ use crate::recommend::{Hit, Reason};
 pub use exchange::Exchange;
 pub use flow::Flow;
 pub use map::{Map, MapPart, MapPoint, MapTopic, map_page, map_svg};
+#[cfg(feature = "parquet")]
+pub use parquet::ParquetWriter;
 pub use record::to_json;
 pub use report::{evaluation_text, plural, recall_line, report_line, status_text};
 pub use table::{fit, one_line, rating_line};

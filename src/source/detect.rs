@@ -18,6 +18,7 @@ pub(super) enum Kind {
     Bibtex,
     Ris,
     Table,
+    Parquet,
     /// The JSON of an index of papers.
     Works(Format),
 }
@@ -40,6 +41,9 @@ pub(super) fn head(origin: &str, input: &mut impl BufRead) -> Result<Vec<u8>> {
 pub(super) fn detect(origin: &str, head: &[u8]) -> Result<Option<Kind>> {
     if head.iter().all(u8::is_ascii_whitespace) {
         return Err(Error::UnknownFormat { origin: origin.to_owned(), what: "the input is empty".to_owned(), hint: None });
+    }
+    if head.starts_with(b"PAR1") {
+        return Ok(Kind::Parquet);
     }
     if let Some((name, hint)) = foreign(head) {
         let what = format!("this is {name}, not text");
@@ -112,12 +116,11 @@ fn outermost(text: &str) -> &str {
 
 /// Names what is no text at all.
 fn foreign(head: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
-    const MAGIC: [(&[u8], &str, Option<&str>); 7] = [
+    const MAGIC: [(&[u8], &str, Option<&str>); 6] = [
         (b"\x1f\x8b", "a gzip file in another", Some("`zcat FILE | paperkin add -` reads it")),
         (b"PK\x03\x04", "a zip file in another", Some("unpack the inner one")),
         (b"%PDF", "a PDF", Some("paperkin reads lists of papers with their abstracts, not the papers themselves")),
         (b"SQLite format 3\0", "an SQLite database", Some("give the directory of a library with --library")),
-        (b"PAR1", "a Parquet file", None),
         (b"\xff\xfe", "UTF-16 text", Some("`iconv -f UTF-16 -t UTF-8 FILE | paperkin add -` reads it")),
         (b"\xfe\xff", "UTF-16 text", Some("`iconv -f UTF-16 -t UTF-8 FILE | paperkin add -` reads it")),
     ];
@@ -207,7 +210,7 @@ mod tests {
 
     #[test]
     fn formats_are_told_by_their_content() {
-        let cases: [(&[u8], Result<Kind, &str>); 29] = [
+        let cases: [(&[u8], Result<Kind, &str>); 30] = [
             (b"{\"id\": \"1\", \"title\": \"T\"}\n", Ok(Kind::JsonLines)),
             (b" \n[{\"title\": \"\\\"paper\\\":\"}]", Ok(Kind::PaperArray)),
             (b"[{\"title\": \"paper\", \"paper\": {}}]", Ok(Kind::Hf)),
@@ -228,6 +231,7 @@ mod tests {
             (b" \n\t", Err("empty")),
             (b"\x1f\x8b\x08", Err("gzip")),
             (b"%PDF-1.5", Err("PDF")),
+            (b"PAR1\x15\x04\x15", Ok(Kind::Parquet)),
             (b"\x00\x01\x02\x03ELF", Err("binary")),
             (b"\xff\xfe{\x00", Err("UTF-16")),
             (b"junk\n{\"title\": \"T\"}\n", Ok(Kind::JsonLines)),

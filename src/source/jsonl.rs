@@ -18,6 +18,7 @@ use crate::paper::{Paper, PaperId, parse_date, title_key};
 /// A line may have this many bytes: no abstract is near it, and memory stays bounded.
 const MAX_LINE: u64 = 16 << 20;
 
+
 /// Reads line by line; a broken line is one failure.
 pub(super) fn lines<'a>(origin: &str, mut input: impl BufRead + 'a) -> impl Iterator<Item = Result<Item>> + 'a {
     let origin = origin.to_owned();
@@ -42,16 +43,11 @@ pub(super) fn lines<'a>(origin: &str, mut input: impl BufRead + 'a) -> impl Iter
     })
 }
 
-/// A record that another format told under the same keys.
-pub(super) fn of_value(record: Value) -> Result<Paper, String> {
-    serde_json::from_value(record).map_err(|e| e.to_string()).and_then(paper)
-}
-
 /// A paper of a bibliography with what `export` kept beside it, as the bibliography's own form has no place for it. Where somebody
 /// has changed a text since, the change counts.
 pub(super) fn with_exact(paper: Paper, mut exact: Map<String, Value>) -> Paper {
     exact.entry("title").or_insert_with(|| paper.title.as_str().into());
-    let Ok(exact) = of_value(Value::Object(exact)) else { return paper };
+    let Ok(exact) = paper_of(exact) else { return paper };
     let either = |exact: String, told: String| if title_key(&exact) == title_key(&told) { exact } else { told };
     Paper {
         title: either(exact.title, paper.title),
@@ -68,6 +64,11 @@ fn record(json: &[u8]) -> Result<ReadRecord, String> {
         return Err("not valid JSON for a paper: expected an object".to_owned());
     }
     serde_json::from_slice(json).map_err(|e| json_reason(&e))
+}
+
+/// The paper of a record whose JSON has been read.
+pub(super) fn paper_of(record: Map<String, Value>) -> Result<Paper, String> {
+    serde_json::from_value(Value::Object(record)).map_err(|e| json_reason(&e)).and_then(paper)
 }
 
 pub(super) enum Line {

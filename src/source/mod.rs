@@ -2,7 +2,7 @@
 //!
 //! [`open`] unpacks what is packed, looks at the first bytes, decides on a [`Format`] and returns a [`Reader`], an iterator of [`Item`]s: a
 //! paper, or a record that could not be read with its reason. A whole input that cannot be read is an error.
-//! A source never embeds, and never opens a file: what is opened is the caller's matter.
+//! A source never embeds, and never opens a file, but for a temporary one: what is opened is the caller's matter.
 
 mod archive;
 mod bibtex;
@@ -16,6 +16,8 @@ mod jsonl;
 mod metered;
 mod oai;
 mod page;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod ris;
 mod table;
 mod tex;
@@ -60,12 +62,14 @@ pub enum Format {
     Openalex,
     /// Crossref's JSON.
     Crossref,
+    /// A Parquet table with a paper a row; read by a paperkin that was built with the feature `parquet`.
+    Parquet,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 11] =
-        [Self::Capture, Self::Hf, Self::Jsonl, Self::Feed, Self::Oai, Self::Csv, Self::Bibtex, Self::Ris, Self::S2, Self::Openalex, Self::Crossref];
+    pub const ALL: [Self; 12] =
+        [Self::Capture, Self::Hf, Self::Jsonl, Self::Feed, Self::Oai, Self::Csv, Self::Bibtex, Self::Ris, Self::S2, Self::Openalex, Self::Crossref, Self::Parquet];
 
     /// Its name on the command line and in a library.
     pub fn name(self) -> &'static str {
@@ -81,6 +85,7 @@ impl Format {
             Self::S2 => "s2",
             Self::Openalex => "openalex",
             Self::Crossref => "crossref",
+            Self::Parquet => "parquet",
         }
     }
 
@@ -93,6 +98,7 @@ impl Format {
             Self::Feed => Kind::Feed,
             Self::Oai => Kind::Oai,
             Self::Csv => Kind::Table,
+            Self::Parquet => Kind::Parquet,
             Self::Bibtex => Kind::Bibtex,
             Self::Ris => Kind::Ris,
             Self::S2 | Self::Openalex | Self::Crossref => Kind::Works(self),
@@ -185,6 +191,7 @@ pub fn open<'a>(origin: &str, input: impl BufRead + 'a, options: &Options) -> Re
         Kind::Oai => (Format::Oai, Box::new(oai::read(origin, std::io::BufReader::new(input), options))),
         Kind::Works(format) => (format, Box::new(works::read(origin, std::io::BufReader::new(input), format))),
         Kind::Table => (Format::Csv, Box::new(table::read(origin, &table, std::io::BufReader::new(input), &options.columns)?)),
+        Kind::Parquet => (Format::Parquet, parquet(origin, input, &options.columns)?),
         Kind::Bibtex => (Format::Bibtex, Box::new(bibtex::read(origin, std::io::BufReader::new(input)))),
         Kind::Ris => (Format::Ris, Box::new(ris::read(origin, std::io::BufReader::new(input)))),
         Kind::PaperArray => (Format::Jsonl, Box::new(jsonl::array(origin, std::io::BufReader::new(input)))),
@@ -193,6 +200,21 @@ pub fn open<'a>(origin: &str, input: impl BufRead + 'a, options: &Options) -> Re
         Kind::Capture => (Format::Capture, whole(capture::read(origin, &text(origin, input)?, options)?)),
     };
     Ok(Reader { format, items })
+}
+
+#[cfg(feature = "parquet")]
+fn parquet<'a>(origin: &str, input: impl BufRead, columns: &[Column]) -> Result<Box<dyn Iterator<Item = Result<Item>> + 'a>> {
+    let columns = columns.to_vec();
+    Ok(Box::new(parquet::read(origin, input, move |record| jsonl::paper_of(table::named(record, &columns)))?))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet<'a>(origin: &str, _: impl BufRead, _: &[Column]) -> Result<Box<dyn Iterator<Item = Result<Item>> + 'a>> {
+    Err(Error::UnknownFormat {
+        origin: origin.to_owned(),
+        what: "this is a Parquet file, and this paperkin was built without what reads them".to_owned(),
+        hint: Some("`cargo install --path . --features parquet` makes one that reads it".to_owned()),
+    })
 }
 
 fn whole<'a>(items: Vec<Item>) -> Box<dyn Iterator<Item = Result<Item>> + 'a> {

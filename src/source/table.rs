@@ -138,6 +138,30 @@ pub(super) fn read<'a>(origin: &str, head: &[u8], input: impl BufRead + 'a, told
     }))
 }
 
+/// A record of a table that is not text, with the keys of our JSON lines for the names of its columns.
+#[cfg(feature = "parquet")]
+pub(super) fn named(record: Map<String, Value>, told: &[Column]) -> Map<String, Value> {
+    let header: Vec<String> = record.keys().cloned().collect();
+    let mut fields = guessed(&header);
+    for column in told {
+        let place = header.iter().position(|name| *name == column.name);
+        let field = NAMES.iter().find(|(field, _)| *field == column.field).map(|(field, _)| *field);
+        if let (Some(place), Some(field)) = (place, field) {
+            fields.iter_mut().filter(|own| **own == Some(field)).for_each(|own| *own = None);
+            fields[place] = Some(field);
+        }
+    }
+    // What has no other meaning keeps its name, which may be one that only our JSON lines know.
+    let own = |(field, (name, value)): (&Option<&str>, (String, Value))| match field {
+        Some(field) => ((*field).to_owned(), value),
+        None => (name, value),
+    };
+    let mut record: Vec<_> = fields.iter().zip(record).map(own).collect();
+    // Of two of one name, the one that was found counts.
+    record.reverse();
+    record.into_iter().collect()
+}
+
 fn paper(row: &ByteRecord, columns: &[(&'static str, usize)]) -> Result<Paper, String> {
     let value = |place: usize| without_mark(String::from_utf8_lossy(row.get(place).unwrap_or_default()).trim()).to_owned();
     let values = columns.iter().map(|&(field, place)| (field, value(place))).filter(|(_, value)| !value.is_empty());
@@ -165,7 +189,7 @@ fn paper(row: &ByteRecord, columns: &[(&'static str, usize)]) -> Result<Paper, S
     if withdrawn {
         record.insert("withdrawn".to_owned(), Value::from(true));
     }
-    jsonl::of_value(Value::Object(record))
+    jsonl::paper_of(record)
 }
 
 /// A text that begins like a formula, without the mark that keeps spreadsheets from computing it.

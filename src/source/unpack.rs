@@ -39,14 +39,14 @@ impl<R: BufRead> Read for Gzip<R> {
 }
 
 /// The frames of Zstandard, one after the other.
-struct Frames<R> {
+pub(super) struct Frames<R> {
     source: R,
     decoder: FrameDecoder,
     is_open: bool,
 }
 
 impl<R: BufRead> Frames<R> {
-    fn new(source: R) -> Self {
+    pub(super) fn new(source: R) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(WINDOW);
         Self { source, decoder, is_open: false }

@@ -13,6 +13,7 @@ mod killed;
 mod live;
 mod map;
 mod model;
+mod parquet;
 mod recommend;
 #[cfg(feature = "remote")]
 mod server;

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use paperkin::library::{Filter, Library};
 use paperkin::render::{self, Exchange};
+#[cfg(feature = "parquet")]
+use paperkin::vector::RowId;
 use paperkin::{Error, ExitClass, Result};
 
 use crate::args::Export;
@@ -17,6 +19,12 @@ pub(crate) fn run(args: &Export, settings: &Settings) -> Result<ExitClass> {
         return Err(Error::usage("the papers and the vectors need two files"));
     }
     let library = settings.library()?;
+    if is_parquet(args) {
+        let path = args.output.as_deref().ok_or_else(|| Error::usage("a Parquet file needs a name: give --output FILE"))?;
+        let count = into_file(path, |out| parquet(&library, out))?;
+        output::say(settings, &format!("{count} papers with their vectors written to {}", path.display()));
+        return Ok(ExitClass::Done);
+    }
     let form = form(args)?;
     match &args.output {
         Some(path) => {
@@ -32,6 +40,34 @@ pub(crate) fn run(args: &Export, settings: &Settings) -> Result<ExitClass> {
         output::say(settings, &format!("{count} vectors written to {}", path.display()));
     }
     Ok(ExitClass::Done)
+}
+
+fn is_parquet(args: &Export) -> bool {
+    let extension = || args.output.as_deref().and_then(Path::extension).is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
+    args.format.as_ref().map_or_else(extension, |name| name == "parquet")
+}
+
+/// Papers with their vectors.
+#[cfg(feature = "parquet")]
+fn parquet(library: &Library, out: &mut (dyn Write + Send)) -> Result<u64> {
+    let stored = library.vectors()?;
+    let places: std::collections::HashMap<_, _> = stored.papers.iter().zip(0u32..).map(|(&row, place)| (row, RowId(place))).collect();
+    let dim = (!stored.papers.is_empty()).then(|| stored.vectors.dim());
+    let (mut writer, mut count) = (render::ParquetWriter::new(out, dim)?, 0);
+    library.for_each(&Filter::default(), |listing| {
+        count += 1;
+        writer.write(&listing.paper, places.get(&listing.row).map(|place| stored.vectors.row(*place)))
+    })?;
+    writer.finish()?;
+    Ok(count)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet(_: &Library, _: &mut (dyn Write + Send)) -> Result<u64> {
+    Err(Error::Usage {
+        message: "this paperkin was built without what writes Parquet".to_owned(),
+        hint: Some("`cargo install --path . --features parquet` makes one that writes it".to_owned()),
+    })
 }
 
 /// The form that was asked for, else that of the file's name, else JSON lines.
@@ -83,7 +119,7 @@ fn vectors(library: &Library, path: &Path) -> Result<usize> {
 
 /// Writes beside the file and renames, so that a file of this name is always whole. What is no file, such as
 /// `/dev/stdout`, is written as it is.
-fn into_file<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
+fn into_file<T>(path: &Path, write: impl FnOnce(&mut (dyn Write + Send)) -> Result<T>) -> Result<T> {
     let io = |action| move |e| Error::io(action, path, e);
     if path.exists() && !path.is_file() {
         return write(&mut File::options().write(true).open(path).map_err(io("cannot write"))?);
