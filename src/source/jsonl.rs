@@ -18,7 +18,6 @@ use crate::paper::{Paper, PaperId, parse_date, title_key};
 /// A line may have this many bytes: no abstract is near it, and memory stays bounded.
 const MAX_LINE: u64 = 16 << 20;
 
-
 /// Reads line by line; a broken line is one failure.
 pub(super) fn lines<'a>(origin: &str, mut input: impl BufRead + 'a) -> impl Iterator<Item = Result<Item>> + 'a {
     let origin = origin.to_owned();

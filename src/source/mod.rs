@@ -68,8 +68,20 @@ pub enum Format {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 12] =
-        [Self::Capture, Self::Hf, Self::Jsonl, Self::Feed, Self::Oai, Self::Csv, Self::Bibtex, Self::Ris, Self::S2, Self::Openalex, Self::Crossref, Self::Parquet];
+    pub const ALL: [Self; 12] = [
+        Self::Capture,
+        Self::Hf,
+        Self::Jsonl,
+        Self::Feed,
+        Self::Oai,
+        Self::Csv,
+        Self::Bibtex,
+        Self::Ris,
+        Self::S2,
+        Self::Openalex,
+        Self::Crossref,
+        Self::Parquet,
+    ];
 
     /// Its name on the command line and in a library.
     pub fn name(self) -> &'static str {
