@@ -43,7 +43,7 @@ pub(super) fn detect(origin: &str, head: &[u8]) -> Result<Option<Kind>> {
         return Err(Error::UnknownFormat { origin: origin.to_owned(), what: "the input is empty".to_owned(), hint: None });
     }
     if head.starts_with(b"PAR1") {
-        return Ok(Kind::Parquet);
+        return Ok(Some(Kind::Parquet));
     }
     if let Some((name, hint)) = foreign(head) {
         let what = format!("this is {name}, not text");
