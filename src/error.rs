@@ -112,7 +112,7 @@ impl Error {
             Self::Usage { hint, .. } | Self::Unreadable { hint, .. } | Self::UnknownFormat { hint, .. } | Self::Network { hint, .. } => {
                 return hint.clone();
             }
-            Self::NoPapers { .. } => "paperkin reads pasted or saved Daily Papers pages, Daily Papers JSON and JSON lines",
+            Self::NoPapers { .. } => "`paperkin add --help` tells what paperkin reads",
             Self::UnknownPaper { asked, .. } if is_arxiv_id(asked) => {
                 return Some(format!("`paperkin similar arxiv:{asked}` fetches it, and `paperkin add arxiv:{asked}` keeps it"));
             }

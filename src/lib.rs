@@ -16,7 +16,7 @@
 //! | [`error`] | one `Error`, with a hint and an exit class | – |
 //! | [`kernel`] | the processor's instructions: products, attention, mapped bytes, all `unsafe` | error |
 //! | [`source`] | bytes → papers: detection, one file per format, text cleaning | paper, error |
-//! | [`remote`] | polite HTTP: a model from the hub into the hub's cache | error |
+//! | [`remote`] | polite HTTP: addresses such as `hf:today` to pages of bytes; a model into the hub's cache | error |
 //! | [`embed`] | texts → vectors: model directory, tokens, the packed encoder, Candle's own models, pooling | vector, kernel, error |
 //! | [`index`] | vectors → nearest rows: codes, the exact scan, the graph, its file | vector, kernel, error |
 //! | [`library`] | the store; the only room that names its files | paper, vector, index, error |

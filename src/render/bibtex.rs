@@ -34,14 +34,16 @@ pub(super) fn entry(paper: &Paper, exact: Option<&str>) -> String {
 }
 
 /// Characters that TeX would obey are escaped, but for `$`, `\`, `^` and `_`: titles and abstracts hold TeX on purpose.
-/// Braces must balance, or the whole file cannot be read.
-fn escape(text: &str) -> String {
+/// Braces must balance, or the whole file cannot be read; and of one behind a backslash, not all programs think that it counts.
+pub(super) fn escape(text: &str) -> String {
     let text = one_line(text);
     let mut depth = 0i32;
     let balanced = text.chars().all(|c| {
         depth += i32::from(c == '{') - i32::from(c == '}');
         depth >= 0
-    }) && depth == 0;
+    }) && depth == 0
+        && !text.contains("\\{")
+        && !text.contains("\\}");
     let text = if balanced { text } else { text.replace(['{', '}'], "") };
     let text = text.trim_end_matches('\\');
     text.replace('%', "\\%").replace('&', "\\&").replace('#', "\\#").replace("\\\\%", "\\%").replace("\\\\&", "\\&").replace("\\\\#", "\\#")

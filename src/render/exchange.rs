@@ -5,11 +5,11 @@
 
 use std::str::FromStr;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{bibtex, cell, one_line, to_json};
 use crate::error::{Error, Result};
-use crate::paper::Paper;
+use crate::paper::{Paper, PaperId};
 
 /// A form that is written paper by paper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Exchange {
         match self {
             Self::Jsonl => format!("{}\n", to_json(paper)),
             Self::Csv => csv_row(columns(paper)),
-            Self::Bibtex => bibtex::entry(paper, Some(&exact(paper))),
+            Self::Bibtex => bibtex::entry(paper, Some(&exact(paper, bibtex::escape))),
             Self::Ris => ris(paper),
         }
     }
@@ -83,9 +83,14 @@ fn columns(paper: &Paper) -> impl Iterator<Item = String> {
 
 /// Texts between semicolons; as JSON where one of them has what could part it.
 fn list(texts: &[Value]) -> String {
-    let parts = |text: &str| text.contains([';', ',', '[']) || text.contains(" and ") || cell(text) != text;
+    let parts = |text: &str| text.contains([';', ',', '[']) || has_joining_word(text) || cell(text) != text;
     let texts: Vec<&str> = texts.iter().filter_map(Value::as_str).collect();
     if texts.iter().any(|text| parts(text)) { Value::from(texts).to_string() } else { texts.join("; ") }
+}
+
+/// Where a list of names is one text, these words are of the list.
+fn has_joining_word(name: &str) -> bool {
+    name.split(' ').any(|word| matches!(word, "and" | "others"))
 }
 
 fn csv_row(values: impl Iterator<Item = String>) -> String {
@@ -96,39 +101,55 @@ fn csv_row(values: impl Iterator<Item = String>) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// What a bibliography has no place for: the paper's JSON, without texts that it holds as they are.
-fn exact(paper: &Paper) -> String {
+/// What a bibliography has no place for: the paper's JSON, without texts that it holds as they are. Of the others stands beside, as
+/// `written`, what became of them in the bibliography, so that a reader knows whether somebody changed it since.
+fn exact(paper: &Paper, form: fn(&str) -> String) -> String {
     // What TeX, HTML or a bibliography reads as a command.
-    let is_special = |text: &str| text.contains(['\\', '$', '{', '}', '<', '>', '&', '~', '`', '^', '_', '%', '#', '"', '@']);
+    let is_special =
+        |text: &str| one_line(text) != text || text.contains(['\\', '$', '{', '}', '<', '>', '&', '~', '`', '^', '_', '%', '#', '"', '@']);
     let mut record = to_json(paper);
+    let mut written = Map::new();
+    for (name, text) in [("title", &paper.title), ("abstract", &paper.abstract_text)] {
+        if is_special(text) {
+            written.insert(name.to_owned(), PaperId::of_title(&form(text)).to_string().into());
+        }
+    }
+    if !written.is_empty() {
+        record["written"] = Value::Object(written);
+    }
     if let Some(record) = record.as_object_mut() {
         record.retain(|name, value| match (name.as_str(), &value) {
             ("title" | "abstract", Value::String(text)) => is_special(text),
             ("authors", Value::Array(names)) => {
-                names.iter().filter_map(Value::as_str).any(|name| is_special(name) || name.contains(',') || name.contains(" and "))
+                names.iter().filter_map(Value::as_str).any(|name| is_special(name) || name.contains(',') || has_joining_word(name))
             }
             _ => true,
         });
     }
-    // Braces and backslashes would end the field; in JSON they have another form. Those of the object itself balance.
-    let text = record.to_string();
-    let inside = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or_default();
-    let mut out = String::from("{");
-    let mut chars = inside.chars();
+    without_braces(&record.to_string())
+}
+
+/// JSON whose texts hold neither braces nor backslashes of their own, which would end a field of BibTeX; in JSON they have another form.
+/// The braces of its objects balance.
+fn without_braces(json: &str) -> String {
+    let (mut out, mut chars, mut in_text) = (String::with_capacity(json.len()), json.chars(), false);
     while let Some(c) = chars.next() {
         match c {
-            // An escape of JSON's: the backslash itself becomes one of the long form, and what is short stays what it means.
             '\\' => match chars.next() {
                 Some('\\') => out.push_str("\\u005c"),
-                Some(other) => out.extend(['\\', other]),
-                None => {}
+                other => {
+                    out.push('\\');
+                    out.extend(other);
+                }
             },
-            '{' => out.push_str("\\u007b"),
-            '}' => out.push_str("\\u007d"),
-            _ => out.push(c),
+            '{' if in_text => out.push_str("\\u007b"),
+            '}' if in_text => out.push_str("\\u007d"),
+            _ => {
+                in_text ^= c == '"';
+                out.push(c);
+            }
         }
     }
-    out.push('}');
     out
 }
 
@@ -145,13 +166,12 @@ fn ris(paper: &Paper) -> String {
         ("AB", Some(paper.abstract_text.clone())),
         ("DO", paper.doi().map(str::to_owned)),
         ("UR", super::link(paper)),
-        ("C8", Some(format!("paperkin {}", exact(paper)))),
     ];
     let authors = paper.authors.iter().map(|name| ("AU", Some(last_name_first(name))));
     let keywords = paper.categories.iter().map(|name| ("KW", Some(name.clone())));
     let lines = fields.into_iter().chain(authors).chain(later).chain(keywords).filter_map(|(tag, value)| Some((tag, one_line(&value?))));
     let text: String = lines.filter(|(_, value)| !value.trim().is_empty()).map(|(tag, value)| format!("{tag}  - {value}\n")).collect();
-    format!("{text}ER  - \n\n")
+    format!("{text}C8  - paperkin {}\nER  - \n\n", exact(paper, one_line))
 }
 
 /// `Lovelace, Ada`, as RIS has it.

@@ -1,6 +1,6 @@
 //! One page without scripts, images or anything from elsewhere.
 
-use super::{Answer, link, one_line};
+use super::{Answer, link, one_line, titled};
 use crate::paper::Paper;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}\
@@ -32,7 +32,7 @@ pub(super) fn page(body: &str) -> String {
 }
 
 pub(super) fn article(paper: &Paper, score: Option<f32>) -> String {
-    let title = escape(&paper.title);
+    let title = escape(&titled(paper));
     let title = link(paper).map_or(title.clone(), |url| format!("<a href=\"{}\">{title}</a>", escape(&url)));
     let facts = [
         score.map(|score| format!("{score:.3}")),

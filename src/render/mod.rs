@@ -10,11 +10,13 @@ mod html;
 mod map;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod provenance;
 mod record;
 mod report;
 mod table;
 mod topics;
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use serde_json::{Value, json};
@@ -28,6 +30,7 @@ pub use flow::Flow;
 pub use map::{Map, MapPart, MapPoint, MapTopic, map_page, map_svg};
 #[cfg(feature = "parquet")]
 pub use parquet::ParquetWriter;
+pub use provenance::{provenance_json, provenance_text};
 pub use record::to_json;
 pub use report::{evaluation_text, plural, recall_line, report_line, status_text};
 pub use table::{fit, one_line, rating_line};
@@ -156,7 +159,7 @@ fn paper_cells(paper: &Paper) -> Vec<String> {
 
 fn hit_json(query: &str, hit: &Hit) -> Value {
     let paper = &hit.paper;
-    json!({
+    let mut value = json!({
         "query": query,
         "id": paper.id(),
         "score": rounded(hit.score),
@@ -168,7 +171,11 @@ fn hit_json(query: &str, hit: &Hit) -> Value {
         "published": paper.published,
         "url": link(paper),
         "reasons": hit.reasons.iter().map(reason_json).collect::<Vec<_>>(),
-    })
+    });
+    if paper.withdrawn {
+        value["withdrawn"] = true.into();
+    }
+    value
 }
 
 fn reason_json(reason: &Reason) -> Value {
@@ -184,6 +191,11 @@ fn reason_json(reason: &Reason) -> Value {
 /// The shortest decimal that is this f32, not the longer one of its f64.
 fn rounded(x: f32) -> Value {
     x.to_string().parse::<f64>().map_or(Value::Null, Value::from)
+}
+
+/// The title for people, who shall see at once that a paper was taken back.
+fn titled(paper: &Paper) -> Cow<'_, str> {
+    if paper.withdrawn { format!("[withdrawn] {}", paper.title).into() } else { paper.title.as_str().into() }
 }
 
 /// Where to read the paper: as the source says, else by its id.
@@ -222,7 +234,7 @@ fn markdown_answer(answer: &Answer, with_query: bool) -> String {
 }
 
 fn markdown_item(paper: &Paper, score: Option<f32>) -> String {
-    let title = markdown(&paper.title);
+    let title = markdown(&titled(paper));
     let title = match link(paper) {
         Some(url) => format!("[{title}](<{}>)", url.replace(['<', '>', ' '], "")),
         None => title,

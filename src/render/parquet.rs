@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parquet::basic::Compression;
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int32Type};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, FloatType, Int32Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
@@ -39,6 +39,7 @@ const COLUMNS: &str = "
     optional int32 version;
     optional binary url (STRING);
     optional binary doi (STRING);
+    required boolean withdrawn;
 ";
 const VECTOR: &str = "optional group vector (LIST) { repeated group list { required float element; } }";
 
@@ -165,7 +166,9 @@ fn write_columns<W: Write + Send>(out: &mut Out<'_, W>, papers: &[Paper]) -> Wri
     write_counts(out, papers.iter().map(|paper| paper.comments))?;
     write_counts(out, papers.iter().map(|paper| paper.version))?;
     write_some::<ByteArrayType, _>(out, papers.iter().map(|paper| paper.url.as_deref().map(ByteArray::from)))?;
-    write_some::<ByteArrayType, _>(out, papers.iter().map(|paper| paper.doi().map(ByteArray::from)))
+    write_some::<ByteArrayType, _>(out, papers.iter().map(|paper| paper.doi().map(ByteArray::from)))?;
+    let withdrawn: Vec<bool> = papers.iter().map(|paper| paper.withdrawn).collect();
+    write_column::<BoolType, _>(out, &withdrawn, (None, None))
 }
 
 fn write_texts<W: Write + Send>(out: &mut Out<'_, W>, texts: impl Iterator<Item = impl AsRef<str>>) -> Written {

@@ -2,7 +2,7 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::{Answer, link};
+use super::{Answer, link, titled};
 use crate::paper::{Paper, PaperId};
 use crate::recommend::{Hit, Reason};
 
@@ -26,7 +26,7 @@ pub(super) fn hits(answer: &Answer, with_query: bool, width: usize) -> String {
         let day = hit.paper.published.map_or_else(|| " ".repeat(10), |day| day.to_string());
         let score = if is_list { String::new() } else { format!("{:.3}  ", hit.score) };
         let head = format!("{score}{}  {day}  ", pad(id, id_width));
-        out.push_str(&row(&head, &hit.paper.title, width));
+        out.push_str(&row(&head, &titled(&hit.paper), width));
         let reasons = reasons(hit, has_several_seeds);
         if !reasons.is_empty() {
             out.push_str(&row(&" ".repeat(head.width()), &reasons, width));
@@ -90,14 +90,14 @@ pub(super) fn papers(papers: &[Paper], width: usize) -> String {
     let has_votes = papers.iter().any(|paper| paper.upvotes.is_some());
     let line = |(paper, id): (&Paper, &String)| {
         let votes = if has_votes { format!("{}  ", number(paper.upvotes, "▲")) } else { String::new() };
-        row(&format!("{}  {}  {votes}", pad(id, id_width), day(paper)), &paper.title, width)
+        row(&format!("{}  {}  {votes}", pad(id, id_width), day(paper)), &titled(paper), width)
     };
     papers.iter().zip(&ids).map(line).collect()
 }
 
 pub(super) fn paper(paper: &Paper, sources: &[(String, String)], width: usize) -> String {
     let width = width.clamp(40, 100);
-    let mut out = wrap(&paper.title, width);
+    let mut out = wrap(&titled(paper), width);
     out.push('\n');
     let authors = match (paper.authors.len(), paper.count_authors()) {
         (0, None) => None,

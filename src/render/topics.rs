@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::table::{fit, one_line, row};
-use super::{Format, PAPER_COLUMNS, bibtex, csv, html, link, markdown, markdown_item, paper_cells, plural, pretty, rounded};
+use super::{Format, PAPER_COLUMNS, bibtex, csv, html, link, markdown, markdown_item, paper_cells, plural, pretty, rounded, titled};
 use crate::error::Result;
 use crate::library::{KeptTopic, PaperRow};
 use crate::paper::Paper;
@@ -178,7 +178,7 @@ impl TopicList<'_> {
         let head = format!("   {:.2}  {}  ", member.score, one_line(&paper.id().to_string()));
         // The mark is worth more than the end of a long title.
         let width = self.width.saturating_sub(mark.chars().count());
-        let row = row(&head, &paper.title, width);
+        let row = row(&head, &titled(&paper), width);
         Ok(format!("{}{mark}\n", row.trim_end()))
     }
 

@@ -212,8 +212,8 @@ fn paper(entry: &RawEntry<'_>, strings: &HashMap<String, String>) -> Result<Pape
     if paper.title.is_empty() {
         return Err("the record has no title".to_owned());
     }
-    match serde_json::from_str(&format!("{{{}}}", raw(&[EXACT]).trim().trim_start_matches('{').trim_end_matches('}'))) {
-        Ok(Value::Object(exact)) => Ok(with_exact(paper, exact)),
+    match serde_json::from_str(&raw(&[EXACT])) {
+        Ok(Value::Object(exact)) => Ok(with_exact(paper, exact, [&raw(&["title"]), &raw(&["abstract"])])),
         _ => Ok(paper),
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn unknown(origin: &str, head: &[u8]) -> Error {
     Error::UnknownFormat {
         origin: origin.to_owned(),
         what: format!("no known format; it begins with {}", beginning(text.trim_start())),
-        hint: Some("paperkin reads pasted or saved Daily Papers pages (capture), Daily Papers JSON (hf), JSON lines (jsonl), Atom and RSS (feed), OAI-PMH (oai), BibTeX (bibtex), RIS (ris), tables with a header (csv) and the JSON of Semantic Scholar, OpenAlex and Crossref, packed or not".to_owned()),
+        hint: Some("paperkin reads pasted or saved Daily Papers pages (capture), Daily Papers JSON (hf), JSON lines (jsonl), Atom and RSS (feed), OAI-PMH (oai), BibTeX (bibtex), RIS (ris), tables with a header (csv), Parquet (parquet) and the JSON of Semantic Scholar, OpenAlex and Crossref, packed or not".to_owned()),
     }
 }
 

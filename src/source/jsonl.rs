@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::clean::{clean, clean_abstract, clean_text, says_withdrawn};
 use super::{Failure, Item, json};
 use crate::error::{Error, Result};
-use crate::paper::{Paper, PaperId, parse_date, title_key};
+use crate::paper::{Paper, PaperId, parse_date};
 
 /// A line may have this many bytes: no abstract is near it, and memory stays bounded.
 const MAX_LINE: u64 = 16 << 20;
@@ -42,15 +42,20 @@ pub(super) fn lines<'a>(origin: &str, mut input: impl BufRead + 'a) -> impl Iter
     })
 }
 
-/// A paper of a bibliography with what `export` kept beside it, as the bibliography's own form has no place for it. Where somebody
-/// has changed a text since, the change counts.
-pub(super) fn with_exact(paper: Paper, mut exact: Map<String, Value>) -> Paper {
-    exact.entry("title").or_insert_with(|| paper.title.as_str().into());
+/// A paper of a bibliography with what `export` kept beside it, as the bibliography's own form has no place for it. `written` is how
+/// the title and the abstract stand in the bibliography: where somebody has changed one since, the change counts.
+pub(super) fn with_exact(paper: Paper, mut exact: Map<String, Value>, written: [&str; 2]) -> Paper {
+    let is_as_written = |exact: &Map<String, Value>, name: &str, text: &str| {
+        let was = exact.get("written").and_then(|written| written.get(name)).and_then(Value::as_str);
+        was.is_some_and(|was| was == PaperId::of_title(text).to_string())
+    };
+    for (name, told, text) in [("title", &paper.title, written[0]), ("abstract", &paper.abstract_text, written[1])] {
+        if !is_as_written(&exact, name, text) {
+            exact.insert(name.to_owned(), told.as_str().into());
+        }
+    }
     let Ok(exact) = paper_of(exact) else { return paper };
-    let either = |exact: String, told: String| if title_key(&exact) == title_key(&told) { exact } else { told };
     Paper {
-        title: either(exact.title, paper.title),
-        abstract_text: either(exact.abstract_text, paper.abstract_text),
         authors: if exact.authors.is_empty() { paper.authors } else { exact.authors },
         ids: if exact.ids.is_empty() { paper.ids } else { exact.ids },
         ..exact

@@ -140,7 +140,7 @@ impl Record {
         }
         let exact = self.all("C8").find_map(|value| serde_json::from_str(value.strip_prefix("paperkin ")?).ok());
         Ok(match exact {
-            Some(serde_json::Value::Object(exact)) => with_exact(paper, exact),
+            Some(serde_json::Value::Object(exact)) => with_exact(paper, exact, [self.text(&["TI"]), self.text(&["AB"])]),
             _ => paper,
         })
     }

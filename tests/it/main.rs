@@ -1,6 +1,7 @@
 //! One integration binary: the house, the model against the reference, the store, the commands, the hub.
 
 mod commands;
+mod exchange;
 mod filters;
 mod house;
 #[cfg(feature = "remote")]

@@ -41,6 +41,7 @@ mod with_it {
             comments: Some(0),
             url: Some(format!("https://example.org/{i}")),
             version: Some(2),
+            withdrawn: i % 7 == 0,
         };
         let bare = |i: usize| Paper { ids: vec![PaperId::Given(format!("{i}"))], title: format!("Bare {i}"), ..Paper::default() };
         (0..count).map(|i| if i % 5 < 4 { full(i) } else { bare(i) }).collect()

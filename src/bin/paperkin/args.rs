@@ -420,6 +420,9 @@ pub(crate) struct Show {
     /// A topic that `cluster --keep` kept, by its number: its days and all of its papers
     #[arg(long, value_name = "ID", conflicts_with_all = ["papers", "inputs"])]
     pub topic: Option<i64>,
+    /// Also from which source each thing is that is known of it
+    #[arg(long, conflicts_with = "topic")]
+    pub provenance: bool,
     #[command(flatten)]
     pub from: From,
     #[command(flatten)]

@@ -59,11 +59,24 @@ pub(crate) fn show(args: &Show, settings: &Settings) -> Result<ExitClass> {
     let Asked { library, class, .. } = library(&args.from, Embed::Nothing, settings)?;
     let rows = args.papers.iter().map(|asked| library.find(asked)).collect::<Result<Vec<_>>>()?;
     let papers = rows.iter().map(|&row| library.paper(row)).collect::<Result<Vec<_>>>()?;
+    let told = |row| if args.provenance { library.provenance(row) } else { Ok(Vec::new()) };
     let text = match format {
         render::Format::Table => {
-            let one = |(paper, &row)| Ok(render::paper_text(paper, &library.sources(row)?, output::width()));
+            let one = |(paper, &row)| {
+                let text = render::paper_text(paper, &library.sources(row)?, output::width());
+                Ok(if args.provenance { format!("{text}\n{}", render::provenance_text(&told(row)?)) } else { text })
+            };
             papers.iter().zip(&rows).map(one).collect::<Result<Vec<_>>>()?.join("\n")
         }
+        render::Format::Json | render::Format::Jsonl if args.provenance => {
+            let records = papers.iter().zip(&rows).map(|(paper, &row)| Ok(render::provenance_json(paper, &told(row)?)));
+            let records = records.collect::<Result<Vec<_>>>()?;
+            match format {
+                render::Format::Json => render::pretty(&records.into()),
+                _ => records.iter().map(|record| format!("{record}\n")).collect(),
+            }
+        }
+        _ if args.provenance => return Err(Error::usage("--provenance is for a table, json or jsonl")),
         format => render::papers(&papers, format, output::width())?,
     };
     output::print(&text)?;
