@@ -39,6 +39,8 @@ use writer::Writer;
 
 /// Records a transaction, at most. More would make a kill lose more and an interruption wait longer, fewer would sync more often.
 pub const CHUNK: usize = 32;
+/// The same where nothing is embedded, which is what a kill would lose most of.
+pub const CHUNK_WITHOUT_VECTORS: usize = 1024;
 
 /// Groups that the reader may be ahead, beside the one that it fills.
 const GROUPS_AHEAD: usize = 1;
@@ -193,9 +195,9 @@ pub fn add(
 ) -> Result<Report> {
     library.require_space(embedder.space())?;
     let (sender, groups) = mpsc::sync_channel(GROUPS_AHEAD);
-    let (source, limit) = (options.source.clone(), options.limit);
+    let for_reader = options.clone();
     // Not of the scope: what ends the run here does not wait for an input from which nothing comes.
-    let reader = thread::spawn(move || reader::read(inputs, &source, limit, sender));
+    let reader = thread::spawn(move || reader::read(inputs, &for_reader, sender));
     let became = thread::scope(|scope| Writer::new(library, embedder, options, progress, scope).write(groups))?;
     let Report { papers, new, merged, updated, unchanged, embedded, without_abstract, .. } = became;
     let read = reader.join().unwrap_or_else(|panic| resume_unwind(panic))?;

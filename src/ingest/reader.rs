@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::mpsc::SyncSender;
 
-use super::{CHUNK, Input, Report};
+use super::{CHUNK, CHUNK_WITHOUT_VECTORS, Embed, Input, Options, Report};
 use crate::error::{Error, Result};
 use crate::library::Record;
 use crate::paper::{Paper, PaperId};
@@ -32,16 +32,15 @@ pub(super) struct Group {
 /// Reads all inputs, and reports what it found in them; what became of the records it does not know.
 ///
 /// What was read before an error is sent.
-pub(super) fn read(inputs: Vec<Input>, options: &source::Options, limit: Option<u64>, groups: SyncSender<Group>) -> Result<Report> {
-    let mut reader = Reader { options, limit, expected: None, groups, open: Group::default(), bytes: 0, report: Report::default() };
+pub(super) fn read(inputs: Vec<Input>, options: &Options, groups: SyncSender<Group>) -> Result<Report> {
+    let mut reader = Reader { options, expected: None, groups, open: Group::default(), bytes: 0, report: Report::default() };
     let read = reader.read_all(inputs);
     reader.send()?;
     read.map(|()| reader.report)
 }
 
 struct Reader<'a> {
-    options: &'a source::Options,
-    limit: Option<u64>,
+    options: &'a Options,
     /// Of the pages that are read.
     expected: Option<source::Format>,
     groups: SyncSender<Group>,
@@ -147,7 +146,7 @@ impl Reader<'_> {
     }
 
     fn read_stream(&mut self, place: &str, origin: &str, stream: impl BufRead) -> Result<()> {
-        let options = source::Options { expected: self.expected, ..self.options.clone() };
+        let options = source::Options { expected: self.expected, ..self.options.source.clone() };
         let reader = source::open(place, stream, &options)?;
         let format = reader.format.name();
         self.report.inputs += 1;
@@ -170,7 +169,7 @@ impl Reader<'_> {
 
     /// As many records as were asked for.
     fn is_enough(&self) -> bool {
-        self.limit.is_some_and(|limit| self.report.read >= limit)
+        self.options.limit.is_some_and(|limit| self.report.read >= limit)
     }
 
     fn input_failed(&mut self, error: &Error) {
@@ -188,7 +187,8 @@ impl Reader<'_> {
         self.report.read += 1;
         self.bytes += bytes(&record.paper);
         self.open.records.push(record);
-        if self.open.records.len() >= CHUNK || self.bytes >= GROUP_BYTES { self.send() } else { Ok(()) }
+        let most = if self.options.embed == Embed::Nothing { CHUNK_WITHOUT_VECTORS } else { CHUNK };
+        if self.open.records.len() >= most || self.bytes >= GROUP_BYTES { self.send() } else { Ok(()) }
     }
 
     /// Waits for a place in the channel. If the other end is gone the run has ended, and its end knows why.
