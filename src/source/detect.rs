@@ -54,7 +54,6 @@ pub(super) fn detect(origin: &str, head: &[u8]) -> Result<Option<Kind>> {
     Ok(match text.as_bytes()[0] {
         b'[' => Some(of_json(text, array_kind(text))),
         b'{' => Some(of_json(text, object_kind(text))),
-        b'<' if page::is_page(text) => Some(Kind::Page),
         b'<' => markup_kind(origin, text)?,
         _ if is_capture(text) => Some(Kind::Capture),
         _ if ris::is_ris(text) => Some(Kind::Ris),
@@ -90,6 +89,8 @@ fn markup_kind(origin: &str, text: &str) -> Result<Option<Kind>> {
         "feed" | "rss" => Ok(Some(Kind::Feed)),
         "rdf" if text.contains("purl.org/rss/") => Ok(Some(Kind::Feed)),
         "oai-pmh" => Ok(Some(Kind::Oai)),
+        // A part that was cut out of a page is one too.
+        "html" | "div" | "main" | "body" if page::is_page(text) => Ok(Some(Kind::Page)),
         "html" if ["captcha", "are human", "Access Detected"].iter().any(|sign| text.contains(sign)) => {
             page("this is a page that asks whether you are human, not a list of papers", "wait, and ask the server less often")
         }
@@ -210,7 +211,7 @@ mod tests {
 
     #[test]
     fn formats_are_told_by_their_content() {
-        let cases: [(&[u8], Result<Kind, &str>); 30] = [
+        let cases: [(&[u8], Result<Kind, &str>); 31] = [
             (b"{\"id\": \"1\", \"title\": \"T\"}\n", Ok(Kind::JsonLines)),
             (b" \n[{\"title\": \"\\\"paper\\\":\"}]", Ok(Kind::PaperArray)),
             (b"[{\"title\": \"paper\", \"paper\": {}}]", Ok(Kind::Hf)),
@@ -222,6 +223,7 @@ mod tests {
             (b"<!doctype html><div data-target=\"DailyPapers\" data-props=\"{}\">", Ok(Kind::Page)),
             (b"<html><p>hello", Err("a web page")),
             (b"<!DOCTYPE html><title>Access Detected</title>", Err("asks whether you are human")),
+            (b"<feed><entry><summary>See huggingface.co</summary>", Ok(Kind::Feed)),
             (b"<?xml version='1.0'?><!-- <rss> --><feed xmlns='x'>", Ok(Kind::Feed)),
             (b"<rss version='2.0'>", Ok(Kind::Feed)),
             (b"<rdf:RDF xmlns='http://purl.org/rss/1.0/'>", Ok(Kind::Feed)),
