@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Read};
 
-use super::{Format, bibtex, capture, page, ris, table, works};
+use super::{Format, article, bibtex, capture, page, ris, table, works};
 use crate::error::{Error, Result};
 
 /// The formats as they are read: [`super::Format`], with the two forms of a capture and of our own kept apart.
@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 pub(super) enum Kind {
     Capture,
     Page,
+    Article,
     Hf,
     JsonLines,
     PaperArray,
@@ -89,12 +90,16 @@ fn markup_kind(origin: &str, text: &str) -> Result<Option<Kind>> {
         "feed" | "rss" => Ok(Some(Kind::Feed)),
         "rdf" if text.contains("purl.org/rss/") => Ok(Some(Kind::Feed)),
         "oai-pmh" => Ok(Some(Kind::Oai)),
+        "html" if article::is_article(text) => Ok(Some(Kind::Article)),
         // A part that was cut out of a page is one too.
         "html" | "div" | "main" | "body" if page::is_page(text) => Ok(Some(Kind::Page)),
         "html" if ["captcha", "are human", "Access Detected"].iter().any(|sign| text.contains(sign)) => {
             page("this is a page that asks whether you are human, not a list of papers", "wait, and ask the server less often")
         }
-        "html" => page("this is a web page, not a list of papers", "of pages, paperkin reads those of Daily Papers"),
+        "html" => page(
+            "this is a web page, not a list of papers",
+            "of pages, paperkin reads those of Daily Papers, and those of papers that name themselves to search engines",
+        ),
         _ => Ok(None),
     }
 }

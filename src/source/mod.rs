@@ -5,6 +5,7 @@
 //! A source never embeds, and never opens a file, but for a temporary one: what is opened is the caller's matter.
 
 mod archive;
+mod article;
 mod bibtex;
 mod capture;
 mod clean;
@@ -50,6 +51,8 @@ pub enum Format {
     Feed,
     /// OAI-PMH: the metadata of arXiv and other archives.
     Oai,
+    /// The web page of a paper, with what search engines read of it.
+    Html,
     /// A table with a header: CSV, TSV, or with semicolons.
     Csv,
     /// BibTeX and BibLaTeX.
@@ -68,12 +71,13 @@ pub enum Format {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Capture,
         Self::Hf,
         Self::Jsonl,
         Self::Feed,
         Self::Oai,
+        Self::Html,
         Self::Csv,
         Self::Bibtex,
         Self::Ris,
@@ -91,6 +95,7 @@ impl Format {
             Self::Jsonl => "jsonl",
             Self::Feed => "feed",
             Self::Oai => "oai",
+            Self::Html => "html",
             Self::Csv => "csv",
             Self::Bibtex => "bibtex",
             Self::Ris => "ris",
@@ -109,6 +114,7 @@ impl Format {
             Self::Hf => Kind::Hf,
             Self::Feed => Kind::Feed,
             Self::Oai => Kind::Oai,
+            Self::Html => Kind::Article,
             Self::Csv => Kind::Table,
             Self::Parquet => Kind::Parquet,
             Self::Bibtex => Kind::Bibtex,
@@ -208,6 +214,7 @@ pub fn open<'a>(origin: &str, input: impl BufRead + 'a, options: &Options) -> Re
         Kind::Ris => (Format::Ris, Box::new(ris::read(origin, std::io::BufReader::new(input)))),
         Kind::PaperArray => (Format::Jsonl, Box::new(jsonl::array(origin, std::io::BufReader::new(input)))),
         Kind::Hf => (Format::Hf, Box::new(hf::read(origin, std::io::BufReader::new(input), options.day))),
+        Kind::Article => (Format::Html, whole(article::read(origin, &text(origin, input)?))),
         Kind::Page => (Format::Capture, whole(page::read(origin, &text(origin, input)?, options)?)),
         Kind::Capture => (Format::Capture, whole(capture::read(origin, &text(origin, input)?, options)?)),
     };

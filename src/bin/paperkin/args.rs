@@ -87,7 +87,7 @@ pub(crate) struct Add {
     /// Files, directories or archives; - is standard input. Or addresses: hf:today, arxiv:cs.LG+stat.ML, oai:cs, s2:WORDS, openalex:WORDS, feed:URL, doi:ID, URL
     #[arg(required = true, value_name = "FILE|DIR|-|ADDRESS")]
     pub inputs: Vec<PathBuf>,
-    /// Read as capture, hf, jsonl, feed, oai, csv, bibtex, ris, s2, openalex, crossref or parquet, instead of looking
+    /// Read as capture, hf, jsonl, feed, oai, html, csv, bibtex, ris, s2, openalex, crossref or parquet, instead of looking
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<String>,
     /// Which columns of a table hold what, where their names do not tell: title=Name,abstract=Text or by number, title=2
