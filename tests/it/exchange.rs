@@ -55,7 +55,7 @@ fn paper() -> impl Strategy<Value = serde_json::Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
     #[test]
     fn papers_of_odd_texts_are_read_back(records in prop::collection::vec(paper(), 1..4)) {

@@ -246,6 +246,16 @@ fn what_is_no_list_of_papers_is_named() {
     assert_eq!(run(&kin, &server, &["add", &format!("http://{}/moved", server.address)]).code, 0);
 }
 
+#[test]
+fn a_proxy_is_asked_for_the_way() {
+    let proxy = Server::start(|_: &Request| Answer::new(502, vec![], b""));
+    let kin = Kin::new();
+    let mut command = kin.command(&["add", "feed:http://papers.example/feed.xml"]);
+    command.env("http_proxy", format!("http://{}", proxy.address)).env("HTTP_PROXY", format!("http://{}", proxy.address)).env("PAPERKIN_PAUSE", "0");
+    assert_eq!(command.output().unwrap().status.code(), Some(1));
+    assert!(paths(&proxy).iter().all(|path| path.contains("papers.example")) && !proxy.asked().is_empty(), "{:?}", paths(&proxy));
+}
+
 // -------------------------------------------------------------------- the client alone
 
 fn client(change: impl FnOnce(Options) -> Options) -> Client {

@@ -82,6 +82,56 @@ fn a_directory_is_read_by_name_and_says_what_it_passed_over() {
     assert!(ran.err.contains("taken as") && ran.err.contains("--date"), "{}", ran.err);
 }
 
+#[test]
+fn formats_are_mixed_in_directories_and_archives() {
+    use std::io::Write;
+
+    let kin = Kin::new();
+    std::fs::create_dir_all(kin.path("d")).unwrap();
+    kin.write("d/a.csv", "\u{feff}Key;Title;Abstract Note;Author\nK;One;About one.;Lovelace, Ada\n");
+    kin.write("d/b.bib", "@article{k, title = {{Two}}, abstract = {About t{\\'w}o.}}\n@article{l, title = {Cut\n@article{m, title={Three}}");
+    kin.write("d/c.html", "<html><meta name='citation_title' content='Four'><meta name='citation_abstract' content='About four.'></html>");
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(kin.path("d/d.zip")).unwrap());
+    for (name, text) in [
+        ("x/e.jsonl", "{\"title\": \"Five\", \"abstract\": \"About five.\"}\n"),
+        ("readme.txt", "hello"),
+        ("f.ris", "TY  - JOUR\nTI  - Six\nER  -\n"),
+    ] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap();
+    let ran = kin.run(&["add", "d"]);
+    assert_eq!(ran.code, 7, "{ran:?}");
+    assert!(ran.err.contains("7 records of 6 papers: 6 new") && ran.err.contains("1 failed; 4 embedded"), "{}", ran.err);
+    assert!(
+        ran.err.contains("2 without an abstract; 1 files passed over") && ran.err.contains("failed: d/b.bib:2: the entry has no end"),
+        "{}",
+        ran.err
+    );
+    let told = kin.json(&["show", "One", "--provenance", "--json"]);
+    assert_eq!((&told[0]["provenance"]["title"], &told[0]["authors"][0]), (&"csv a.csv".into(), &"Ada Lovelace".into()));
+    // From a pipe an archive is read too.
+    let ran = kin.run_with_input(&["add", "-"], &std::fs::read(kin.path("d/d.zip")).unwrap());
+    assert!(ran.code == 0 && ran.err.contains("2 records of 2 papers: 0 new"), "{ran:?}");
+}
+
+#[test]
+fn columns_may_be_told_and_records_limited_and_vectors_wait() {
+    let kin = Kin::new();
+    let table = kin.write("t.tsv", "nom\ttexte\nOne\tAbout one.\nTwo\tAbout two.\nThree\tAbout three.\n");
+    let table = table.to_str().unwrap();
+    let ran = kin.run(&["add", table, "--format", "csv"]);
+    assert!(ran.code == 1 && ran.err.contains("no column is called title; the columns are nom, texte"), "{ran:?}");
+    let told = ["add", table, "--format", "csv", "--columns", "title=nom,abstract=2"];
+    let ran = kin.run(&[&told[..], &["--limit", "2", "--no-embed"]].concat());
+    assert!(ran.code == 0 && ran.err.contains("2 records of 2 papers: 2 new") && ran.err.contains("nothing embedded"), "{ran:?}");
+    assert_eq!(kin.json(&["status", "--json"])["vectors"], 0);
+    let ran = kin.run(&told);
+    assert!(ran.code == 0 && ran.err.contains("3 records of 3 papers: 1 new") && ran.err.contains("3 embedded"), "{ran:?}");
+    assert_eq!(kin.run(&["add", table, "--columns", "title"]).code, 2);
+}
+
 fn read(bytes: &[u8], format: Option<paperkin::source::Format>) -> usize {
     let options = paperkin::source::Options { format, ..Default::default() };
     paperkin::source::open("x", bytes, &options).map_or(0, |reader| reader.count())
