@@ -1,0 +1,5 @@
+//! Anything at all: unpacked, looked at, and read as what it looks like.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| paperkin_fuzz::read(bytes, None));

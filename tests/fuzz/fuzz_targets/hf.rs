@@ -1,0 +1,7 @@
+//! The JSON of the Daily Papers API.
+
+#![no_main]
+
+use paperkin::source::Format;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| paperkin_fuzz::read(bytes, Some(Format::Hf)));
