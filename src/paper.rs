@@ -61,12 +61,16 @@ impl Paper {
         })
     }
 
-    /// Adds an id unless it is there, and keeps the order of [`PaperId`]'s kinds.
+    /// Adds an id unless it is there or says nothing, and keeps the order of [`PaperId`]'s kinds.
     pub fn add_id(&mut self, id: PaperId) {
-        if !self.ids.contains(&id) {
-            self.ids.push(id);
-            self.ids.sort();
-        }
+        self.add_ids([id]);
+    }
+
+    /// [`Paper::add_id`] for many.
+    pub fn add_ids(&mut self, ids: impl IntoIterator<Item = PaperId>) {
+        self.ids.extend(ids.into_iter().filter(|id| !matches!(id, PaperId::Given(text) if text.is_empty())));
+        self.ids.sort();
+        self.ids.dedup();
     }
 
     /// True if nothing names it but its title.

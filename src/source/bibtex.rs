@@ -39,7 +39,7 @@ fn begins_entry(line: &str) -> Option<(&str, usize)> {
 
 /// Reads entry by entry.
 pub(super) fn read<'a>(origin: &str, input: impl BufRead + 'a) -> impl Iterator<Item = Result<Item>> + 'a {
-    let mut entries = Entries { origin: origin.to_owned(), input, line: 0, rest: String::new(), is_over: false };
+    let mut entries = Entries { origin: origin.to_owned(), input, line: 0, text: String::new(), taken: 0, is_over: false };
     let (origin, mut strings) = (origin.to_owned(), HashMap::new());
     std::iter::from_fn(move || {
         loop {
@@ -67,8 +67,10 @@ struct Entries<R> {
     origin: String,
     input: R,
     line: u64,
-    /// What of the last line is not read yet.
-    rest: String,
+    /// The last line.
+    text: String,
+    /// How much of it is read.
+    taken: usize,
     is_over: bool,
 }
 
@@ -81,9 +83,10 @@ impl<R: BufRead> Entries<R> {
     /// Goes to the `@` of the next entry.
     fn begin(&mut self) -> Result<Option<()>> {
         loop {
-            let at = self.rest.char_indices().find(|&(at, c)| c == '@' && begins_entry(&self.rest[at..]).is_some());
+            let rest = &self.text[self.taken..];
+            let at = rest.char_indices().find(|&(at, c)| c == '@' && begins_entry(&rest[at..]).is_some());
             if let Some((at, _)) = at {
-                self.rest.drain(..at);
+                self.taken += at;
                 return Ok(Some(()));
             }
             if !self.next_line()? {
@@ -96,26 +99,26 @@ impl<R: BufRead> Entries<R> {
     fn rest_of_entry(&mut self) -> Result<Entry> {
         let line = self.line;
         let ends_too_early = |line| Ok(Entry { line, text: Err("the entry has no end".to_owned()) });
-        let (opening, closing) = match begins_entry(&self.rest) {
-            Some((_, at)) if self.rest[at..].starts_with('(') => {
-                self.rest.replace_range(at..=at, "{");
+        let (opening, closing) = match begins_entry(&self.text[self.taken..]).map(|(_, at)| self.taken + at) {
+            Some(at) if self.text[at..].starts_with('(') => {
+                self.text.replace_range(at..=at, "{");
                 (at, b')')
             }
-            Some((_, at)) => (at, b'}'),
+            Some(at) => (at, b'}'),
             None => return ends_too_early(line),
         };
         let (mut text, mut depth, mut from) = (String::new(), 0usize, opening);
         loop {
-            let bytes = self.rest.as_bytes();
+            let bytes = self.text.as_bytes();
             let mut at = from;
             while at < bytes.len() {
                 match bytes[at] {
                     b'\\' => at += 1,
                     b'{' => depth += 1,
                     b if b == closing && depth == 1 => {
-                        text.push_str(&self.rest[..at]);
+                        text.push_str(&self.text[self.taken..at]);
                         text.push('}');
-                        self.rest.drain(..=at);
+                        self.taken = at + 1;
                         let text = if text.len() > LARGEST { Err(format!("the entry is longer than {} MiB", LARGEST >> 20)) } else { Ok(text) };
                         return Ok(Entry { line, text });
                     }
@@ -125,10 +128,10 @@ impl<R: BufRead> Entries<R> {
                 at += 1;
             }
             if text.len() <= LARGEST {
-                text.push_str(&self.rest);
+                text.push_str(&self.text[self.taken..]);
             }
             // An entry begins where one was open: that one has lost a brace.
-            if !self.next_line()? || begins_entry(&self.rest).is_some() {
+            if !self.next_line()? || begins_entry(&self.text).is_some() {
                 return ends_too_early(line);
             }
             from = 0;
@@ -137,13 +140,14 @@ impl<R: BufRead> Entries<R> {
 
     /// False at the end.
     fn next_line(&mut self) -> Result<bool> {
-        self.rest.clear();
+        self.text.clear();
+        self.taken = 0;
         if self.is_over {
             return Ok(false);
         }
         self.line += 1;
         match next_line(&self.origin, &mut self.input)? {
-            Some(Line::Whole(bytes)) => self.rest = String::from_utf8_lossy(&bytes).into_owned(),
+            Some(Line::Whole(bytes)) => self.text = String::from_utf8_lossy(&bytes).into_owned(),
             Some(Line::TooLong) => {}
             None => self.is_over = true,
         }
@@ -165,7 +169,8 @@ fn read_entry(text: &str, strings: &mut HashMap<String, String>) -> Result<Optio
         }
     }
     match read.entries.first() {
-        Some(entry) => paper(&entry.v, strings).map(Some),
+        // Names make no long text of a short one.
+        Some(entry) => paper(&entry.v, strings, text.len() + LONGEST_STRING).map(Some),
         None => Ok(None),
     }
 }
@@ -183,11 +188,11 @@ fn value(field: &biblatex::Field<'_>, strings: &HashMap<String, String>, longest
     value
 }
 
-fn paper(entry: &RawEntry<'_>, strings: &HashMap<String, String>) -> Result<Paper, String> {
+fn paper(entry: &RawEntry<'_>, strings: &HashMap<String, String>, longest: usize) -> Result<Paper, String> {
     // Of a field that is there twice, the first that says something.
     let raw = |names: &[&str]| {
         let fields = names.iter().flat_map(|name| entry.fields.iter().filter(move |field| field.key.v.eq_ignore_ascii_case(name)));
-        fields.map(|field| value(&field.value.v, strings, LARGEST)).find(|value| !value.trim().is_empty()).unwrap_or_default()
+        fields.map(|field| value(&field.value.v, strings, longest)).find(|value| !value.trim().is_empty()).unwrap_or_default()
     };
     let text = |names: &[&str]| clean_text(&without_braces(&without_tags(&raw(names))));
     let (title, subtitle) = (text(&["title"]), text(&["subtitle"]));
@@ -220,7 +225,7 @@ fn paper(entry: &RawEntry<'_>, strings: &HashMap<String, String>) -> Result<Pape
 
 /// `\url{…}` without the command.
 fn without_command(url: &str) -> String {
-    url.trim_start_matches("\\url").trim_start_matches('{').trim_end_matches('}').replace("\\_", "_").replace("\\%", "%")
+    url.trim_start_matches("\\url").trim_start_matches('{').trim_end_matches('}').trim().replace("\\_", "_").replace("\\%", "%")
 }
 
 /// A whole day: of BibLaTeX's `date`, or of `year`, `month` and `day`; a year alone is no day.
@@ -324,6 +329,24 @@ mod tests {
         let second = paper(&items[1]);
         assert_eq!((second.title.as_str(), second.id().to_string()), ("In parentheses", "2101.00001".into()));
         assert_eq!(items.len(), 2);
+    }
+
+    #[test]
+    fn many_entries_on_a_line_and_many_names_take_no_time() {
+        assert_eq!(all(&"@misc{}".repeat(1 << 19)).len(), 1 << 19);
+        let text = format!("@string{{a = {{{}}}}}\n", "word ".repeat(3000))
+            + &format!("@misc{{k, title = {{T}}, abstract = a{}}}\n", " # a".repeat(1000)).repeat(100);
+        let items = all(&text);
+        assert!(items.iter().all(|item| (10_000..30_000).contains(&paper(item).abstract_text.len())), "{}", items.len());
+    }
+
+    #[test]
+    fn names_and_addresses_end_without_a_space() {
+        let items = all("@misc{k, title = {T}, author = {{,} Ada and , Bob}, url = {\\url{http://x.org/a }}}");
+        assert_eq!(
+            (paper(&items[0]).authors.as_slice(), paper(&items[0]).url.as_deref()),
+            (&["Ada".to_owned(), "Bob".to_owned()][..], Some("http://x.org/a"))
+        );
     }
 
     #[test]

@@ -61,7 +61,8 @@ pub(super) fn without_tags(text: &str) -> Cow<'_, str> {
         return text;
     }
     let mut out = String::with_capacity(text.len());
-    let mut rest = text.as_ref();
+    // Where no tag can end none is looked for, so that each look is a short one.
+    let (mut rest, behind) = text.split_at(text.rfind('>').map_or(0, |at| at + 1));
     while let Some(at) = rest.find('<') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
@@ -79,6 +80,7 @@ pub(super) fn without_tags(text: &str) -> Cow<'_, str> {
         }
     }
     out.push_str(rest);
+    out.push_str(behind);
     out.into()
 }
 
@@ -87,12 +89,14 @@ fn tag(text: &str) -> Option<(usize, bool)> {
     const INLINE: [&str; 16] =
         ["a", "b", "i", "em", "strong", "sub", "sup", "span", "u", "tt", "code", "italic", "bold", "sc", "small", "inline-formula"];
     const BLOCK: [&str; 15] = ["p", "br", "div", "li", "ul", "ol", "h1", "h2", "h3", "h4", "title", "sec", "img", "hr", "list-item"];
-    let end = text.find('>')? + 1;
-    let inside = text[1..end - 1].trim_start_matches('/');
-    let name = inside.split(|c: char| c.is_whitespace() || c == '/').next()?.to_ascii_lowercase();
+    const LONGEST_NAME: usize = 32;
+    let inside = text[1..].trim_start_matches('/');
+    let inside = &inside[..inside.floor_char_boundary(LONGEST_NAME)];
+    let name = inside.split(|c: char| c.is_whitespace() || matches!(c, '/' | '>')).next()?.to_ascii_lowercase();
     let name = name.strip_prefix("jats:").unwrap_or(&name);
     let is_block = BLOCK.contains(&name);
-    (is_block || INLINE.contains(&name)).then_some((end, is_block))
+    let is_known = is_block || INLINE.contains(&name);
+    is_known.then(|| text.find('>')).flatten().map(|at| (at + 1, is_block))
 }
 
 /// True if a comment of arXiv's, or the text that stands for an abstract, says that the paper was taken back.
@@ -123,6 +127,15 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(without_tags(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn many_tags_without_an_end_take_no_time() {
+        for part in ["<", "<b ", "</"] {
+            let text = part.repeat(1 << 20);
+            assert_eq!(without_tags(&text), text);
+            assert!(without_tags(&format!("{text}>")).len() <= text.len() + 1);
         }
     }
 

@@ -106,12 +106,13 @@ fn markup_kind(origin: &str, text: &str) -> Result<Option<Kind>> {
 
 /// The name of the first element.
 fn outermost(text: &str) -> &str {
+    const HTML: &str = "!doctype html";
     let mut rest = text;
     while let Some(at) = rest.find('<') {
         rest = &rest[at + 1..];
         if rest.starts_with("!--") {
             rest = rest.split_once("-->").map_or("", |(_, rest)| rest);
-        } else if rest.to_ascii_lowercase().starts_with("!doctype html") {
+        } else if rest.get(..HTML.len()).is_some_and(|start| start.eq_ignore_ascii_case(HTML)) {
             return "html";
         } else if rest.starts_with(|c: char| c.is_alphabetic()) {
             return rest.split(|c: char| c.is_whitespace() || c == '>' || c == '/').next().unwrap_or_default();
@@ -213,6 +214,11 @@ fn has_json_lines(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_brackets_take_no_time() {
+        assert_eq!(detect("x", "<".repeat(HEAD as usize).as_bytes()).unwrap(), None);
+    }
 
     #[test]
     fn formats_are_told_by_their_content() {

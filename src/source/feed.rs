@@ -4,6 +4,7 @@
 //! `summary`, `author/name`, `primary_category`, `category` and `doi`. Its announcements give the id as `oai:arXiv.org:…`, the day of
 //! the announcement, and an abstract behind a few words.
 
+use std::collections::HashSet;
 use std::io::BufRead;
 
 use super::clean::{clean, clean_abstract, clean_text, says_withdrawn, without_tags};
@@ -72,18 +73,14 @@ fn categories(entry: &Element) -> Vec<String> {
         "" => clean(&element.text),
         term => clean(term),
     };
-    let mut categories: Vec<String> = Vec::new();
-    for name in entry.all("primary_category").chain(entry.all("category")).map(category) {
-        if !name.is_empty() && !categories.contains(&name) {
-            categories.push(name);
-        }
-    }
-    categories
+    let mut known = HashSet::new();
+    let named = entry.all("primary_category").chain(entry.all("category")).map(category);
+    named.filter(|name| !name.is_empty() && known.insert(name.clone())).collect()
 }
 
 /// Announcements of some years end a title with `(arXiv:2509.14420v1 [cs.CV])`.
 fn without_arxiv_suffix(title: &str) -> &str {
-    title.rfind("(arXiv:").filter(|_| title.ends_with(')')).map_or(title, |at| title[..at].trim_end().trim_end_matches('.'))
+    title.rfind("(arXiv:").filter(|_| title.ends_with(')')).map_or(title, |at| title[..at].trim_end_matches([' ', '.']))
 }
 
 #[cfg(test)]
@@ -127,6 +124,13 @@ Abstract: Deep models.</description><guid isPermaLink="false">oai:arXiv.org:2509
     }
 
     #[test]
+    fn a_title_ends_where_its_words_do_and_many_categories_take_no_time() {
+        let categories: String = (0..100_000).map(|number| format!("<category>{number}</category>")).collect();
+        let paper = one(&format!("<rss><item><title>Of it . (arXiv:2509.14420v1)</title>{categories}</item></rss>"));
+        assert_eq!((paper.title.as_str(), paper.categories.len()), ("Of it", 100_000));
+    }
+
+    #[test]
     fn faults_are_told() {
         let all = |text: &str| read("x", text.as_bytes(), &Options::default()).map(Result::unwrap).collect::<Vec<_>>();
         let reason = |text: &str| match all(text).pop() {
@@ -140,6 +144,8 @@ Abstract: Deep models.</description><guid isPermaLink="false">oai:arXiv.org:2509
             reason("<feed><entry><id>http://arxiv.org/api/errors#bad</id><summary>incorrect id</summary></entry></feed>").contains("incorrect id")
         );
         assert!(reason(&format!("<feed><entry>{}</entry></feed>", "<a>".repeat(100))).contains("elements in each other"));
+        assert!(reason(&format!("<feed>{}", "<a>".repeat(100))).contains("elements in each other"));
+        assert!(all(&format!("<feed>{}</feed>", "<a><b></b></a>".repeat(100))).is_empty());
         assert!(reason(&format!("<feed><entry><title>{}</title></entry></feed>", "a".repeat(20 << 20))).contains("without a tag"));
         assert!(reason(&format!("<feed>{}</feed>", "a ".repeat(20 << 20))).contains("without a tag"));
         assert!(all("<feed></feed>").is_empty());

@@ -112,4 +112,10 @@ mod tests {
         assert!(matches!(&items[2], Item::Failed(failure) if failure.reason.contains("missing field `id`")), "{:?}", items[2]);
         assert_eq!(items[3], failed("x.json: record 4", "the record has no title"));
     }
+
+    #[test]
+    fn an_empty_id_is_none() {
+        let items: Vec<Item> = read("x.json", &br#"[{"paper": {"id": " ", "title": "T"}}]"#[..], None).map(Result::unwrap).collect();
+        assert!(matches!(&items[..], [Item::Paper(paper)] if paper.ids.is_empty()), "{items:?}");
+    }
 }

@@ -180,14 +180,13 @@ fn paper(record: ReadRecord) -> Result<Paper, String> {
     };
     paper.withdrawn |= says_withdrawn(record.comments.as_str().unwrap_or_default(), &paper.abstract_text);
     let doi = record.doi.map(|doi| if doi.starts_with("10.") { doi } else { doi.replace("DOI ", "") });
-    for id in record.id.into_iter().chain(record.ids).chain(doi) {
-        let id = clean(&id);
-        if !id.is_empty() {
-            let (id, version) = PaperId::parse_versioned(&id);
-            paper.version = paper.version.or(version);
-            paper.add_id(id);
-        }
-    }
+    let mut version = paper.version;
+    paper.add_ids(record.id.into_iter().chain(record.ids).chain(doi).map(|id| {
+        let (id, own) = PaperId::parse_versioned(&clean(&id));
+        version = version.or(own);
+        id
+    }));
+    paper.version = version;
     if paper.title.is_empty() && (paper.abstract_text.is_empty() || paper.ids.is_empty()) {
         return Err("the record has no title".to_owned());
     }
@@ -314,6 +313,15 @@ mod tests {
         assert_eq!((paper.version, paper.upvotes), (Some(3), Some(1200)));
         assert_eq!(paper.published.unwrap().to_string(), "2014-03-07");
         assert_eq!(paper.day.unwrap().to_string(), "2026-05-11");
+    }
+
+    #[test]
+    fn many_ids_take_no_time_and_empty_ones_are_none() {
+        let ids: Vec<String> = (0..200_000).map(|number| format!("{number:x}")).collect();
+        let paper = read(&serde_json::json!({"title": "T", "ids": ids}).to_string()).unwrap();
+        assert_eq!(paper.ids.len(), ids.len());
+        let paper = read(r#"{"title": "T", "id": "doi:", "ids": ["", "\u0001", "b", "a", "b"]}"#).unwrap();
+        assert_eq!(paper.ids, ["a", "b", "doi:"].map(PaperId::parse));
     }
 
     #[test]

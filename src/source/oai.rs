@@ -40,15 +40,15 @@ fn paper(record: &Element, day: Option<Date>) -> Result<Paper, String> {
     let named = [header.map_or("", |header| header.text_of(&["identifier"])), metadata.text_of(&["id"]), metadata.text_of(&["doi"])];
     // Dublin Core has addresses, DOIs and citations under one name.
     let identifiers = named.into_iter().chain(metadata.all("identifier").map(|identifier| identifier.text.as_str()));
-    for (place, id) in identifiers.map(clean).enumerate().filter(|(_, id)| !id.is_empty()) {
-        let (id, version) = PaperId::parse_versioned(id.strip_prefix("doi:").unwrap_or(&id));
+    let mut version = paper.version;
+    paper.add_ids(identifiers.map(clean).enumerate().filter_map(|(place, id)| {
+        let (id, own) = PaperId::parse_versioned(id.strip_prefix("doi:").unwrap_or(&id));
         let is_known = matches!(id, PaperId::Arxiv(_) | PaperId::Doi(_));
+        version = version.or(own);
         // Without one of these, what the archive calls it is better than none.
-        if is_known || place == 0 {
-            paper.version = paper.version.or(version);
-            paper.add_id(id);
-        }
-    }
+        (is_known || place == 0).then_some(id)
+    }));
+    paper.version = version;
     paper.withdrawn = says_withdrawn(metadata.text_of(&["comments"]), &paper.abstract_text);
     if paper.title.is_empty() {
         return Err("the record has no title".to_owned());

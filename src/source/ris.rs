@@ -5,7 +5,7 @@
 
 use std::io::BufRead;
 
-use super::clean::{clean_abstract, clean_text, without_tags};
+use super::clean::{clean, clean_abstract, clean_text, without_tags};
 use super::jsonl::{Line, next_line, with_exact};
 use super::metered::LARGEST;
 use super::oai::last_name_last;
@@ -127,14 +127,14 @@ impl Record {
             url: Some(text(&["UR", "L2"])).filter(|url| url.starts_with("http")),
             ..Paper::default()
         };
-        let named = ["DO", "DI", "UR", "L2", "M3", "AN"].iter().flat_map(|tag| self.all(tag));
-        for id in named.flat_map(|value| value.split_whitespace()) {
-            let (id, version) = PaperId::parse_versioned(id.trim_start_matches("doi:"));
-            if matches!(id, PaperId::Arxiv(_) | PaperId::Doi(_)) {
-                paper.version = paper.version.or(version);
-                paper.add_id(id);
-            }
-        }
+        let named = ["DO", "DI", "UR", "L2", "M3", "AN"].iter().flat_map(|tag| self.all(tag)).map(clean).collect::<Vec<_>>();
+        let mut version = None;
+        paper.add_ids(named.iter().flat_map(|value| value.split(' ')).filter_map(|id| {
+            let (id, own) = PaperId::parse_versioned(id.trim_start_matches("doi:"));
+            version = version.or(own);
+            matches!(id, PaperId::Arxiv(_) | PaperId::Doi(_)).then_some(id)
+        }));
+        paper.version = version;
         if paper.title.is_empty() {
             return Err("the record has no title".to_owned());
         }
@@ -203,6 +203,12 @@ mod tests {
         let first = paper(&items[0]);
         assert_eq!((items.len(), first.title.as_str(), first.doi()), (1, "Interactions of the complex", Some("10.1000/xyz")));
         assert_eq!(first.authors, ["Pamela S. Parkes-Loach", "A. P. Majeed"]);
+    }
+
+    #[test]
+    fn control_characters_are_in_no_id() {
+        let items = all("TY  - JOUR\nTI  - T\nDO  - 10.1000/a\u{1}\nER  - \n");
+        assert_eq!(paper(&items[0]).doi(), Some("10.1000/a"));
     }
 
     #[test]

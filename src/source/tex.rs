@@ -7,6 +7,8 @@ use unicode_normalization::UnicodeNormalization;
 
 /// A formula may have this many bytes between its dollars; what is longer is two prices.
 const LONGEST_FORMULA: usize = 300;
+/// So many the names and addresses that a command is given.
+const LONGEST_ARGUMENT: usize = 4096;
 
 /// Text without the TeX that is simple. What it returns it leaves as it is.
 pub(super) fn plain(text: &str) -> Cow<'_, str> {
@@ -90,7 +92,7 @@ impl Reading<'_> {
             return self.put("", length + 1);
         }
         if matches!(name, "cite" | "citep" | "citet" | "label" | "ref" | "href") && opens {
-            return match self.rest[length..].find('}') {
+            return match within(&self.rest[length..], LONGEST_ARGUMENT).find('}') {
                 // Of a link the text stays, which is the next argument.
                 Some(end) if name == "href" && self.rest[length + end + 1..].starts_with('{') => {
                     self.braces.push(Brace::Goes);
@@ -161,11 +163,11 @@ impl Reading<'_> {
     /// A formula between two marks, if it is simple.
     fn formula(&mut self, begin: &str, end: &str) -> bool {
         let inside = &self.rest[begin.len()..];
-        if inside.starts_with('$') {
+        if begin == "$" && inside.starts_with('$') {
             // Displayed formulas stay.
             return self.put("$$", 2);
         }
-        let Some(length) = inside.find(end).filter(|length| (1..=LONGEST_FORMULA).contains(length)) else { return false };
+        let Some(length) = within(inside, LONGEST_FORMULA + end.len()).find(end).filter(|length| *length > 0) else { return false };
         let whole = begin.len() + length + end.len();
         match simple_formula(&inside[..length]) {
             Some(text) => self.put(&text, whole),
@@ -217,6 +219,11 @@ impl Reading<'_> {
             _ => false,
         }
     }
+}
+
+/// The beginning of a text, in which something is looked for that may not be there.
+fn within(text: &str, longest: usize) -> &str {
+    &text[..text.floor_char_boundary(longest)]
 }
 
 fn is_before_tie(c: char) -> bool {
@@ -387,6 +394,15 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(plain(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn many_commands_without_an_end_take_no_time() {
+        for part in ["\\cite{", "\\href{", "\\(", "$ $", "\\'{", "{\\em "] {
+            let text = part.repeat(1 << 18);
+            assert!(plain(&text).len() <= text.len());
+            assert!(plain(&format!("{text}}}")).len() <= text.len() + 1);
         }
     }
 

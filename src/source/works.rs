@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::clean::{clean, clean_abstract, clean_text, without_tags};
 use super::jsonl::json_reason;
+use super::metered::LARGEST;
 use super::{Format, Item, json};
 use crate::error::Result;
 use crate::paper::{Date, Paper, PaperId, parse_date};
@@ -114,15 +115,23 @@ fn of_openalex(work: &Value) -> Paper {
     paper
 }
 
-/// The text of which each word's places are given.
+/// The text of which each word's places are given; a long word has few.
 fn inverted(index: &Value) -> String {
-    let of_word = |(word, places): (&String, &Value)| {
-        let places = places.as_array().into_iter().flatten().filter_map(Value::as_u64).filter(|place| *place < MOST_WORDS);
-        places.map(|place| (place, word.clone())).collect::<Vec<_>>()
+    let of_word = |(word, places)| {
+        let places = Value::as_array(places).into_iter().flatten().filter_map(Value::as_u64).filter(|place| *place < MOST_WORDS);
+        places.map(move |place| (place, String::as_str(word)))
     };
-    let mut words: Vec<(u64, String)> = index.as_object().into_iter().flatten().flat_map(of_word).collect();
-    words.sort();
-    words.into_iter().map(|(_, word)| word).collect::<Vec<_>>().join(" ")
+    let mut words: Vec<(u64, &str)> = index.as_object().into_iter().flatten().flat_map(of_word).collect();
+    words.sort_unstable();
+    let mut text = String::new();
+    for (_, word) in words {
+        if text.len() + word.len() > LARGEST {
+            break;
+        }
+        text.push_str(word);
+        text.push(' ');
+    }
+    text
 }
 
 fn of_crossref(work: &Value) -> Paper {
@@ -191,6 +200,13 @@ mod tests {
             (crossref.authors.as_slice(), crossref.published.unwrap().to_string()),
             (&["Ada Lovelace".to_owned(), "A group".to_owned()][..], "2020-05-06".into())
         );
+    }
+
+    #[test]
+    fn a_long_word_at_many_places_is_cut_off() {
+        let places: Vec<u32> = (0..10_000).collect();
+        let index = serde_json::json!({"w".repeat(1 << 20): places});
+        assert!(inverted(&index).len() <= LARGEST + 16);
     }
 
     #[test]

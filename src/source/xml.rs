@@ -53,7 +53,7 @@ pub(super) fn records<'a>(
     item: impl Fn(&Element) -> std::result::Result<Item, String> + 'a,
 ) -> impl Iterator<Item = Result<Item>> + 'a {
     let (input, meter) = Metered::new(input, "a tag");
-    let mut document = Document { reader: Reader::from_reader(input), buffer: Vec::new(), meter };
+    let mut document = Document { reader: Reader::from_reader(input), buffer: Vec::new(), meter, depth: 0 };
     let (origin, mut number, mut is_over) = (origin.to_owned(), 0u64, false);
     std::iter::from_fn(move || {
         if is_over {
@@ -78,6 +78,8 @@ struct Document<R: BufRead> {
     reader: Reader<Metered<R>>,
     buffer: Vec<u8>,
     meter: Meter,
+    /// Elements that are open around the next record; the reader keeps their names.
+    depth: usize,
 }
 
 impl<R: BufRead> Document<R> {
@@ -91,6 +93,9 @@ impl<R: BufRead> Document<R> {
                     let element = opened(&start);
                     return self.filled(element).map(Some);
                 }
+                Event::Start(_) if self.depth == DEEPEST => return Err(format!("more than {DEEPEST} elements in each other")),
+                Event::Start(_) => self.depth += 1,
+                Event::End(_) => self.depth = self.depth.saturating_sub(1),
                 Event::Eof => return Ok(None),
                 _ => {}
             }
