@@ -55,7 +55,7 @@ fn named(text: &str) -> Option<Date> {
         Some(month) => (month, second.parse().ok()?),
         None => (month_number(second)?, first.parse().ok()?),
     };
-    if year.len() != 4 {
+    if year.len() != 4 || !year.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
     Date::new(year.parse().ok()?, month, day).ok()
@@ -89,6 +89,7 @@ mod tests {
             ("2025-12-100", None),
             ("Dec 10", None),
             ("Ma 3, 2024", None),
+            ("Mar 3, -202", None),
             ("é2025-12-10", None),
             ("", None),
         ];

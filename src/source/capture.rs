@@ -15,7 +15,7 @@
 //!
 //! Blank lines part the blocks. No ids, no links and no names are in it.
 
-use super::clean::{abstract_of, clean};
+use super::clean::{abstract_of, clean, is_blank};
 use super::{Failure, Item, Options, unreadable};
 use crate::error::Result;
 use crate::paper::{Date, Paper, parse_date, parse_month_day};
@@ -77,7 +77,7 @@ struct Meta {
 fn blocks(text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut lines: Vec<(usize, &str)> = Vec::new();
-    for (at, line) in text.lines().map(str::trim).chain([""]).enumerate() {
+    for (at, line) in text.lines().map(|line| line.trim_matches(is_blank)).chain([""]).enumerate() {
         if !line.is_empty() {
             lines.push((at + 1, line));
             continue;
@@ -294,6 +294,12 @@ mod tests {
         assert_eq!(day(Options { today: date("2026-03-11"), ..Options::default() }).as_deref(), Some("2026-03-11"));
         assert_eq!(day(Options { today: date("2026-03-10"), ..Options::default() }).as_deref(), Some("2025-03-11"));
         assert_eq!(day(Options::default()), None);
+    }
+
+    #[test]
+    fn a_line_without_a_letter_is_blank() {
+        let (papers, _) = papers("Mar 11\n\n\u{feff}\n\nA title\n\u{1}\nAn abstract that ends.\n", &Options::default());
+        assert_eq!((papers[0].title.as_str(), papers[0].abstract_text.as_str()), ("A title", "An abstract that ends."));
     }
 
     #[test]

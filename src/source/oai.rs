@@ -73,7 +73,7 @@ fn authors(metadata: &Element) -> Vec<String> {
 /// `Lovelace, Ada` as `Ada Lovelace`.
 pub(super) fn last_name_last(name: &str) -> String {
     match name.split_once(',').map(|(last, first)| (last.trim(), first.trim())) {
-        Some((last, first)) if !first.contains(',') && !first.is_empty() => format!("{first} {last}"),
+        Some((last, first)) if !first.contains(',') && !first.is_empty() => format!("{first} {last}").trim_end().to_owned(),
         _ => name.to_owned(),
     }
 }
