@@ -9,7 +9,7 @@
 //! more records in memory than in a handful of groups. Each chunk is one transaction, and they are committed in
 //! the order of the input, so that whatever ends the run keeps all chunks before. A text that the library knows is
 //! not embedded again, and the model's weights are loaded only when the first text needs them. Everything read is counted in a
-//! [`Report`]: `read` is the sum of `new`, `merged`, `updated`, `unchanged` and `failed`.
+//! [`Report`]: `read` is the sum of `new`, `merged`, `updated`, `unchanged`, `deleted` and `failed`.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -105,6 +105,8 @@ pub struct Report {
     pub embedded: u64,
     /// Different papers of which no abstract was told.
     pub without_abstract: u64,
+    /// Records that say no more than that their source no longer has a paper.
+    pub deleted: u64,
     /// Records that are no papers.
     pub failed: u64,
     /// The first of them, and whole inputs that could not be read.

@@ -74,16 +74,13 @@ impl Reader<'_> {
 
     fn read(&mut self, input: Input) -> Result<()> {
         match input {
-            Input::Stream(origin, stream) => {
-                let mut stream = buffered(stream);
-                match Archive::is_one(&origin, &mut stream)? {
-                    true => self.read_archive(&origin, Archive::open_stream(&origin, stream)?),
-                    false => self.read_stream(&origin, &origin, stream),
-                }
-            }
+            Input::Stream(origin, stream) => self.read_once(&origin, buffered(stream)),
             Input::Pages(origin, expected, mut pages) => {
                 self.expected = expected;
-                let read = pages.try_for_each(|page| self.read_stream(&origin, &origin, buffered(page?)));
+                let mut read = Ok(());
+                while let Some(page) = if read.is_ok() && !self.is_enough() { pages.next() } else { None } {
+                    read = page.and_then(|page| self.read_once(&origin, buffered(page)));
+                }
                 self.expected = None;
                 read
             }
@@ -96,6 +93,14 @@ impl Reader<'_> {
                     false => self.read_stream(&place, &file_name(&path), file),
                 }
             }
+        }
+    }
+
+    /// Reads what cannot be read twice.
+    fn read_once(&mut self, origin: &str, mut stream: impl BufRead) -> Result<()> {
+        match Archive::is_one(origin, &mut stream)? {
+            true => self.read_archive(origin, Archive::open_stream(origin, stream)?),
+            false => self.read_stream(origin, origin, stream),
         }
     }
 
@@ -154,6 +159,10 @@ impl Reader<'_> {
             match item? {
                 Item::Paper(paper) => self.take(Record { paper: *paper, format: format.to_owned(), origin: origin.to_owned() })?,
                 Item::Note(note) => self.report.notes.push(note),
+                Item::Deleted(_) => {
+                    self.report.read += 1;
+                    self.report.deleted += 1;
+                }
                 Item::Failed(failure) => {
                     self.report.read += 1;
                     self.report.failed += 1;

@@ -21,6 +21,10 @@ pub(super) fn replaces_text(stored: &Stored, record: &Paper, format: &str) -> bo
     if new.embedding_text() == old.embedding_text() || new.title.is_empty() {
         return false;
     }
+    // A list of references may know of a version and have no abstract.
+    if new.abstract_text.is_empty() && !old.abstract_text.is_empty() {
+        return false;
+    }
     match (old.version, new.version) {
         (Some(old), Some(new)) if new != old => return new > old,
         // Which version it is cannot be known: it may be an older one.
@@ -29,7 +33,6 @@ pub(super) fn replaces_text(stored: &Stored, record: &Paper, format: &str) -> bo
     }
     match (old.abstract_text.is_empty(), new.abstract_text.is_empty()) {
         (true, false) => true,
-        (false, true) => false,
         _ => format == stored.text_format,
     }
 }
@@ -116,6 +119,7 @@ mod tests {
             ("old", None, "new", None, "hf", true),
             ("old", None, "new", None, "jsonl", false),
             ("old", Some(1), "new", Some(2), "jsonl", true),
+            ("old", Some(1), "", Some(2), "jsonl", false),
             ("old", Some(2), "new", Some(1), "hf", false),
             ("old", Some(2), "new", Some(2), "jsonl", false),
             ("", None, "new", None, "jsonl", true),

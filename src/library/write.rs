@@ -165,7 +165,8 @@ impl Library {
         if changed {
             self.update(row, &after)?;
         }
-        if is_news {
+        // A text that waits for its vector is heard when it has one.
+        if is_news && (can_replace || !replaces) {
             self.note_source(row, record)?;
         }
         let gained_vector = self.put_vector(row, after.paper.text_hash(), vectors, space)?;

@@ -87,7 +87,7 @@ impl Address {
     /// The name under which a library notes up to where this was read, if it goes on from there.
     pub fn cursor_name(&self) -> Option<String> {
         match self {
-            Self::ArxivNew(_, None) | Self::Oai(Oai { since: None, .. }) => Some(self.to_string()),
+            Self::ArxivNew(_, None) | Self::Oai(Oai { since: None, until: None, .. }) => Some(self.to_string()),
             _ => None,
         }
     }
@@ -161,7 +161,9 @@ fn oai(text: &str) -> Option<Oai> {
             _ => return None,
         }
     }
-    (oai.set.is_some() || oai.base.is_some()).then_some(oai)
+    // Up to a day, but from when?
+    let is_clear = oai.until.is_none() || oai.since.is_some();
+    (is_clear && (oai.set.is_some() || oai.base.is_some())).then_some(oai)
 }
 
 /// The day of `name=DAY` among words; nothing at all if it is no day.
@@ -224,6 +226,7 @@ mod tests {
             "arxiv:a&b",
             "oai:",
             "oai:cs since=x",
+            "oai:cs until=2026-08-01",
             "s2:",
             "doi:x",
             "feed:x.org",

@@ -4,6 +4,7 @@
 //! An entry is a file that is named after its address: a line of JSON, and then the answer. Whatever is wrong with one, it is as good as
 //! none.
 
+use std::fs::DirEntry;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,6 +14,8 @@ use sha2::{Digest, Sha256};
 
 /// Entries that are older go when another one is kept.
 const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Digits of an entry's name.
+const NAME: usize = 32;
 /// Longer answers are not kept.
 const LONGEST: usize = 64 << 20;
 
@@ -48,11 +51,11 @@ pub(super) struct Cache {
 
 impl Cache {
     pub(super) fn new(directory: &Path) -> Self {
-        Self { directory: directory.to_path_buf() }
+        Self { directory: directory.join("answers") }
     }
 
     fn path(&self, url: &str) -> PathBuf {
-        let name: String = Sha256::digest(url.as_bytes()).iter().take(16).map(|b| format!("{b:02x}")).collect();
+        let name: String = Sha256::digest(url.as_bytes()).iter().take(NAME / 2).map(|b| format!("{b:02x}")).collect();
         self.directory.join(name)
     }
 
@@ -84,7 +87,10 @@ impl Cache {
 
     fn forget_old(&self, now: SystemTime) {
         let Ok(entries) = std::fs::read_dir(&self.directory) else { return };
-        for entry in entries.flatten() {
+        // What has another name is not ours.
+        let is_entry =
+            |entry: &DirEntry| entry.file_name().to_str().is_some_and(|name| name.len() == NAME && name.bytes().all(|b| b.is_ascii_hexdigit()));
+        for entry in entries.flatten().filter(is_entry) {
             let is_old = entry.metadata().and_then(|m| m.modified()).is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > KEPT_FOR));
             if is_old {
                 let _ = std::fs::remove_file(entry.path());
@@ -113,5 +119,10 @@ mod tests {
         assert!(entry.is_younger(minute, now + minute / 2) && !entry.is_younger(minute, now + minute) && !entry.is_younger(minute, now - minute));
         std::fs::write(cache.path("http://x/a"), b"damaged").unwrap();
         assert!(cache.read("http://x/a").is_none());
+        // Years later: what is old goes, but for what is not ours.
+        let (other, later) = (cache.directory.join("thesis.tex"), SystemTime::now() + 400 * KEPT_FOR);
+        std::fs::write(&other, b"x").unwrap();
+        cache.keep("http://x/c", About::default(), b"c", later);
+        assert!(other.exists() && !cache.path("http://x/a").exists());
     }
 }

@@ -99,26 +99,30 @@ impl Client {
         Self { agent, direct, options, cache, last: Mutex::default() }
     }
 
-    /// The answer to `GET url`. An answer that `is_whole` does not take is asked for again, and in the end taken as it is.
+    /// The answer to `GET url`. An answer that `is_whole` does not take is asked for again.
     ///
     /// # Errors
     ///
     /// [`Error::Network`], after as many attempts as the options say.
     pub fn get(&self, url: &str, is_whole: impl Fn(&[u8]) -> bool) -> Result<Vec<u8>> {
         let kept = self.cache.as_ref().and_then(|cache| cache.read(url));
+        let kept = kept.filter(|entry| is_whole(&entry.body));
         if let Some(entry) = kept.as_ref().filter(|entry| entry.is_younger(self.options.fresh_for, (self.options.clock)())) {
             return Ok(entry.body.clone());
         }
         let mut attempt = 0;
         loop {
+            // Held while the server is left alone: nobody else asks it then.
+            let _turn = self.turn(url)?;
             let is_last = attempt >= self.options.retries;
             let pause = match self.attempt(url, kept.as_ref()) {
-                Ok((about, body)) if is_last || is_whole(&body) => {
+                Ok((about, body)) if is_whole(&body) => {
                     if let (Some(cache), Some(about)) = (&self.cache, about) {
                         cache.keep(url, about, &body, (self.options.clock)());
                     }
                     return Ok(body);
                 }
+                Ok(_) if is_last => return Err(network(url, "the server gives an empty page where it says that there is more", None)),
                 Ok(_) => None,
                 Err(Failure::Lasting(error)) => return Err(error),
                 Err(Failure::Passing(error, _)) if is_last => return Err(error),
@@ -140,7 +144,6 @@ impl Client {
 
     /// One question. What is said about an answer is nothing where it is not to be kept.
     fn attempt(&self, url: &str, kept: Option<&Entry>) -> Result<(Option<About>, Vec<u8>), Failure> {
-        let _turn = self.turn(url).map_err(Failure::Lasting)?;
         let agent = if is_loopback(url) { &self.direct } else { &self.agent };
         let mut question = agent.get(url);
         if let Some(entry) = kept {

@@ -24,8 +24,9 @@ const S2_PAGE: usize = 100;
 const MOST_PAGES: usize = 100_000;
 /// Pages without a record, one after the other, after which an archive has lost its way.
 const MOST_EMPTY: usize = 5;
-/// What is new is asked for from so many days before the last time: papers are announced days after they were sent in.
-const OVERLAP: i64 = 4;
+/// What is new is asked for from so many days before the last time: papers are announced days after they were sent in, and those that
+/// moderators look at, more days.
+const OVERLAP: i64 = 10;
 /// The first time, what is new is of so many days.
 const FIRST_DAYS: i64 = 7;
 
@@ -173,14 +174,18 @@ fn arxiv_search(
 ) -> Box<dyn Iterator<Item = Result<Vec<u8>>> + Send> {
     let base = format!("{}/api/query?search_query={}&sortBy={by}&sortOrder=descending&max_results={ARXIV_PAGE}", at.arxiv, escaped(query));
     let mut start = 0;
-    Box::new(follow(client, format!("{base}&start=0"), is_whole_feed, move |_, body| {
+    Box::new(follow(client, format!("{base}&start=0"), is_whole_feed, move |url, body| {
         let text = String::from_utf8_lossy(body);
         let found = text.matches("<entry>").count();
         start += found;
         // The feed has a date of its own before its entries.
         let oldest = text.split("<entry>").skip(1).filter_map(|entry| between(entry, "<updated>", "</updated>")).min();
         let is_old = since.as_deref().is_some_and(|since| oldest.is_some_and(|oldest| oldest < since));
-        let is_all = found == 0 || start >= total(&text).unwrap_or(usize::MAX).min(ARXIV_MOST);
+        let is_all = found == 0 || total(&text).is_some_and(|total| start >= total);
+        if !is_old && !is_all && start >= ARXIV_MOST {
+            let hint = Some("ask for fewer categories, or for a shorter time; oai: has no such end".to_owned());
+            return Err(network(url, format!("arXiv tells of {ARXIV_MOST} papers at most, and there are more"), hint));
+        }
         Ok((!is_old && !is_all).then(|| format!("{base}&start={start}")))
     }))
 }
@@ -234,9 +239,9 @@ mod tests {
         let when = |last| When { now: "2026-08-11T10:00:00Z".parse().unwrap(), last };
         let since = |last, told: Option<&str>| when(last).since(told.map(|day| day.parse().unwrap())).to_string();
         assert_eq!(since(None, None), "2026-08-04");
-        assert_eq!(since(Some("2026-08-10"), None), "2026-08-06");
+        assert_eq!(since(Some("2026-08-10"), None), "2026-07-31");
         // A clock went backwards.
-        assert_eq!(since(Some("2027-01-01"), None), "2026-08-07");
+        assert_eq!(since(Some("2027-01-01"), None), "2026-08-01");
         assert_eq!(since(Some("2026-08-10"), Some("2026-01-01")), "2026-01-01");
         assert_eq!(when(None).cursor(), "2026-08-11");
     }

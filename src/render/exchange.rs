@@ -33,7 +33,7 @@ impl Exchange {
     /// One paper, with all that is known of it.
     pub fn record(self, paper: &Paper) -> String {
         match self {
-            Self::Jsonl => format!("{}\n", to_json(paper)),
+            Self::Jsonl => format!("{}\n", record(paper)),
             Self::Csv => csv_row(columns(paper)),
             Self::Bibtex => bibtex::entry(paper, Some(&exact(paper, bibtex::escape))),
             Self::Ris => ris(paper),
@@ -51,8 +51,25 @@ impl FromStr for Exchange {
     }
 }
 
+/// The paper's JSON; where it holds what may be TeX, with the word that it is to be taken as it is.
+pub(super) fn record(paper: &Paper) -> Value {
+    let mut record = to_json(paper);
+    if is_verbatim(paper) {
+        record["verbatim"] = true.into();
+    }
+    record
+}
+
+/// True if a text may be another one after it was cleaned, as texts of others are.
+pub(super) fn is_verbatim(paper: &Paper) -> bool {
+    let may_be_tex = |text: &String| text.contains(['\\', '$', '~', '`']);
+    // Or without what feeds put before an abstract.
+    let has_prefix = ["Abstract:", "arXiv:"].iter().any(|prefix| paper.abstract_text.starts_with(prefix));
+    has_prefix || [&paper.title, &paper.abstract_text].into_iter().chain(&paper.authors).any(may_be_tex)
+}
+
 /// The keys of a paper's JSON.
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 17] = [
     "id",
     "title",
     "abstract",
@@ -69,10 +86,15 @@ const COLUMNS: [&str; 16] = [
     "authors_count",
     "ids",
     "withdrawn",
+    "verbatim",
 ];
 
 fn columns(paper: &Paper) -> impl Iterator<Item = String> {
-    let record = to_json(paper);
+    let mut record = record(paper);
+    // A number in the column of ids is that of a row, unless it stands with the others.
+    if record["id"].as_str().is_some_and(|id| id.bytes().all(|b| b.is_ascii_digit())) && record["ids"].is_null() {
+        record["ids"] = vec![record["id"].clone()].into();
+    }
     COLUMNS.into_iter().map(move |name| match &record[name] {
         Value::Null => String::new(),
         Value::String(text) => cell(text),
@@ -107,7 +129,7 @@ fn exact(paper: &Paper, form: fn(&str) -> String) -> String {
     // What TeX, HTML or a bibliography reads as a command.
     let is_special =
         |text: &str| one_line(text) != text || text.contains(['\\', '$', '{', '}', '<', '>', '&', '~', '`', '^', '_', '%', '#', '"', '@']);
-    let mut record = to_json(paper);
+    let mut record = record(paper);
     let mut written = Map::new();
     for (name, text) in [("title", &paper.title), ("abstract", &paper.abstract_text)] {
         if is_special(text) {

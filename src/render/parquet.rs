@@ -14,6 +14,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
+use super::exchange::is_verbatim;
 use crate::error::{Error, Result};
 use crate::paper::{Date, Paper, PaperId};
 
@@ -40,6 +41,7 @@ const COLUMNS: &str = "
     optional binary url (STRING);
     optional binary doi (STRING);
     required boolean withdrawn;
+    required boolean verbatim;
 ";
 const VECTOR: &str = "optional group vector (LIST) { repeated group list { required float element; } }";
 
@@ -168,7 +170,9 @@ fn write_columns<W: Write + Send>(out: &mut Out<'_, W>, papers: &[Paper]) -> Wri
     write_some::<ByteArrayType, _>(out, papers.iter().map(|paper| paper.url.as_deref().map(ByteArray::from)))?;
     write_some::<ByteArrayType, _>(out, papers.iter().map(|paper| paper.doi().map(ByteArray::from)))?;
     let withdrawn: Vec<bool> = papers.iter().map(|paper| paper.withdrawn).collect();
-    write_column::<BoolType, _>(out, &withdrawn, (None, None))
+    write_column::<BoolType, _>(out, &withdrawn, (None, None))?;
+    let verbatim: Vec<bool> = papers.iter().map(is_verbatim).collect();
+    write_column::<BoolType, _>(out, &verbatim, (None, None))
 }
 
 fn write_texts<W: Write + Send>(out: &mut Out<'_, W>, texts: impl Iterator<Item = impl AsRef<str>>) -> Written {

@@ -21,6 +21,7 @@ pub fn report_line(report: &Report) -> String {
     );
     let extras = [
         (report.without_abstract, "without an abstract"),
+        (report.deleted, "deleted by their source"),
         (report.skipped_files, "files passed over"),
         (report.failed_inputs, "inputs could not be read"),
     ];

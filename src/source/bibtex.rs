@@ -19,6 +19,8 @@ use crate::paper::{Date, Kind, Paper, PaperId, parse_date};
 
 /// The field in which `export` keeps what BibTeX has no field for.
 const EXACT: &str = "paperkin";
+/// No name of a command of TeX is longer.
+const LONGEST_COMMAND: usize = 32;
 /// Names that stand for texts, and how long those are at most: each may be made of others.
 const MOST_STRINGS: usize = 2_000;
 const LONGEST_STRING: usize = 1 << 14;
@@ -39,7 +41,7 @@ fn begins_entry(line: &str) -> Option<(&str, usize)> {
 
 /// Reads entry by entry.
 pub(super) fn read<'a>(origin: &str, input: impl BufRead + 'a) -> impl Iterator<Item = Result<Item>> + 'a {
-    let mut entries = Entries { origin: origin.to_owned(), input, line: 0, text: String::new(), taken: 0, is_over: false };
+    let mut entries = Entries { origin: origin.to_owned(), input, line: 0, text: String::new(), taken: 0, is_over: false, lacks_a_line: false };
     let (origin, mut strings) = (origin.to_owned(), HashMap::new());
     std::iter::from_fn(move || {
         loop {
@@ -72,6 +74,8 @@ struct Entries<R> {
     /// How much of it is read.
     taken: usize,
     is_over: bool,
+    /// A line of the entry was too long to be read.
+    lacks_a_line: bool,
 }
 
 impl<R: BufRead> Entries<R> {
@@ -98,6 +102,7 @@ impl<R: BufRead> Entries<R> {
     /// Reads up to the brace that closes the one that the entry begins with.
     fn rest_of_entry(&mut self) -> Result<Entry> {
         let line = self.line;
+        self.lacks_a_line = false;
         let ends_too_early = |line| Ok(Entry { line, text: Err("the entry has no end".to_owned()) });
         let (opening, closing) = match begins_entry(&self.text[self.taken..]).map(|(_, at)| self.taken + at) {
             Some(at) if self.text[at..].starts_with('(') => {
@@ -119,7 +124,11 @@ impl<R: BufRead> Entries<R> {
                         text.push_str(&self.text[self.taken..at]);
                         text.push('}');
                         self.taken = at + 1;
-                        let text = if text.len() > LARGEST { Err(format!("the entry is longer than {} MiB", LARGEST >> 20)) } else { Ok(text) };
+                        let text = if text.len() > LARGEST || self.lacks_a_line {
+                            Err(format!("the entry is longer than {} MiB", LARGEST >> 20))
+                        } else {
+                            Ok(text)
+                        };
                         return Ok(Entry { line, text });
                     }
                     b'}' => depth = depth.saturating_sub(1).max(1),
@@ -148,7 +157,7 @@ impl<R: BufRead> Entries<R> {
         self.line += 1;
         match next_line(&self.origin, &mut self.input)? {
             Some(Line::Whole(bytes)) => self.text = String::from_utf8_lossy(&bytes).into_owned(),
-            Some(Line::TooLong) => {}
+            Some(Line::TooLong) => self.lacks_a_line = true,
             None => self.is_over = true,
         }
         Ok(!self.is_over)
@@ -198,7 +207,7 @@ fn paper(entry: &RawEntry<'_>, strings: &HashMap<String, String>, longest: usize
     let (title, subtitle) = (text(&["title"]), text(&["subtitle"]));
     let mut paper = Paper {
         title: if subtitle.is_empty() { title } else { format!("{title}: {subtitle}") },
-        abstract_text: clean_abstract(&without_braces(&without_tags(&raw(&["abstract", "annotation"])))),
+        abstract_text: clean_abstract(&without_braces(&without_tags(&raw(&["abstract"])))),
         authors: authors(&raw(&["author"])),
         categories: Some(text(&["primaryclass", "eprintclass"])).filter(|class| !class.is_empty()).into_iter().collect(),
         published: published(&raw),
@@ -271,7 +280,8 @@ fn without_braces(text: &str) -> String {
         let is_escaped = before == '\\';
         match c {
             '{' if !is_escaped => {
-                let word = out.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+                let behind = &out[out.floor_char_boundary(out.len().saturating_sub(LONGEST_COMMAND))..];
+                let word = behind.trim_end_matches(|c: char| c.is_ascii_alphabetic());
                 let is_argument =
                     word.ends_with('\\') || out.ends_with(['^', '_', '"', '\'', '`', '~', '=', '.']) && out[..out.len() - 1].ends_with('\\');
                 let closes_argument = out.ends_with('}') && stays.last().is_none();

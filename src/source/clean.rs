@@ -106,11 +106,27 @@ fn tag(text: &str) -> Option<(usize, bool)> {
 
 /// True if a comment of arXiv's, or the text that stands for an abstract, says that the paper was taken back.
 pub(super) fn says_withdrawn(comment: &str, abstract_text: &str) -> bool {
-    const LONGEST: usize = 400;
-    let says = |text: &str| text.contains("withdrawn") || text.contains("retracted by the author");
-    let text = abstract_text.get(..abstract_text.floor_char_boundary(LONGEST)).unwrap_or_default().to_ascii_lowercase();
-    let is_notice = ["this paper", "this article", "this submission", "the paper", "withdrawn"].iter().any(|start| text.starts_with(start));
-    says(&comment.to_ascii_lowercase()) || is_notice && (text.contains("has been withdrawn") || text.starts_with("withdrawn"))
+    /// Before what it says, a notice names what it is about: `This paper has been withdrawn by its author`.
+    const LONGEST: usize = 120;
+    let says = |text: &str| {
+        let text = text[..text.floor_char_boundary(LONGEST)].to_ascii_lowercase();
+        let subject =
+            ["this paper ", "this article ", "this submission ", "this manuscript ", "this work ", "the paper ", "paper ", "article ", "submission "];
+        let said = subject.iter().find_map(|subject| text.strip_prefix(subject)).unwrap_or(&text);
+        [
+            "withdrawn",
+            "has been withdrawn",
+            "was withdrawn",
+            "is withdrawn",
+            "is being withdrawn",
+            "has been temporarily withdrawn",
+            "is now withdrawn",
+        ]
+        .iter()
+        .any(|verb| said.starts_with(verb))
+    };
+    // A comment may tell of pages first.
+    comment.split(['.', ';', ',']).any(|sentence| says(sentence.trim())) || says(abstract_text)
 }
 
 fn is_bot_comment(text: &str) -> bool {
@@ -148,7 +164,9 @@ mod tests {
     fn withdrawn_papers_say_so() {
         assert!(says_withdrawn("This paper has been withdrawn due to an error in Lemma 2", ""));
         assert!(says_withdrawn("", "This paper has been withdrawn by the author."));
+        assert!(says_withdrawn("12 pages; withdrawn by the authors", ""));
         assert!(!says_withdrawn("12 pages", "We study how money is withdrawn. This paper has been written."));
+        assert!(!says_withdrawn("replaces the withdrawn arXiv:2508.13426", "This paper studies what happens after liquidity has been withdrawn."));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::paper::{Date, Paper, PaperId, parse_date};
 /// Reads the entries of a feed.
 pub(super) fn read<'a>(origin: &str, input: impl BufRead + 'a, options: &Options) -> impl Iterator<Item = Result<Item>> + 'a {
     let day = options.day;
-    records(origin, input, &["entry", "item"], move |entry| paper(entry, day).map(|paper| Item::Paper(Box::new(paper))))
+    records(origin, input, &["entry", "item"], move |entry| paper(entry, day).map(|paper| Some(Item::Paper(Box::new(paper)))))
 }
 
 fn paper(entry: &Element, day: Option<Date>) -> Result<Paper, String> {

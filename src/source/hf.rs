@@ -18,7 +18,7 @@ use crate::paper::{Date, Paper, PaperId, parse_date};
 /// Reads an array of entries, or an object that holds one as `dailyPapers`, or one entry.
 pub(super) fn read<'a>(origin: &str, input: impl BufRead + 'a, day: Option<Date>) -> impl Iterator<Item = Result<Item>> + 'a {
     let entry = |bytes: &[u8]| serde_json::from_slice::<Entry>(bytes).map_err(|e| json_reason(&e));
-    json::records(origin, input, &[&["dailyPapers"]], move |bytes| entry(bytes).and_then(|entry| paper(entry, day)))
+    json::records(origin, input, &[&["dailyPapers"]], move |bytes| entry(bytes).and_then(|entry| paper(entry, day)).map(Some))
 }
 
 #[derive(Deserialize)]

@@ -18,26 +18,32 @@ const LEVELS: usize = 2;
 /// The names that lead to the list of records in a document.
 pub(super) type Path = &'static [&'static str];
 
-/// Reads every record with `paper`.
+/// Reads every record with `paper`; what is an answer without papers is none.
 pub(super) fn records<'a>(
     origin: &str,
     input: impl BufRead + 'a,
     lists: &'static [Path],
-    paper: impl Fn(&[u8]) -> Result<Paper, String> + 'a,
+    paper: impl Fn(&[u8]) -> Result<Option<Paper>, String> + 'a,
 ) -> impl Iterator<Item = Result<Item>> + 'a {
     let (origin, mut number) = (origin.to_owned(), 0u64);
     let mut splitter = Splitter { input, lists, state: State::default() };
     std::iter::from_fn(move || {
-        let piece = splitter.next().map_err(|e| Error::io("cannot read", origin.as_ref(), e)).transpose()?;
-        number += 1;
-        Some(piece.map(|piece| {
+        loop {
+            let piece = match splitter.next().map_err(|e| Error::io("cannot read", origin.as_ref(), e)).transpose()? {
+                Ok(piece) => piece,
+                Err(error) => return Some(Err(error)),
+            };
             let paper = match piece {
                 Piece::Record(bytes) => paper(&bytes),
                 Piece::Fault(reason) => Err(reason),
             };
-            let failed = |reason| Item::Failed(Failure { place: format!("{origin}: record {number}"), reason });
-            paper.map_or_else(failed, |paper| Item::Paper(Box::new(paper)))
-        }))
+            number += 1;
+            match paper {
+                Ok(Some(paper)) => return Some(Ok(Item::Paper(Box::new(paper)))),
+                Ok(None) => number -= 1,
+                Err(reason) => return Some(Ok(Item::Failed(Failure { place: format!("{origin}: record {number}"), reason }))),
+            }
+        }
     })
 }
 
@@ -74,8 +80,9 @@ struct State {
     string: Vec<u8>,
     /// Something that is no record was told already.
     is_stray: bool,
-    /// The two bytes before.
+    /// The two bytes before, and the last one before the line that is no space.
     before: [u8; 2],
+    line_before: u8,
 }
 
 impl<R: BufRead> Splitter<R> {
@@ -110,6 +117,9 @@ impl State {
                 }
             }
             let piece = self.byte(bytes[at], lists);
+            if bytes[at] == b'\n' && !self.before[1].is_ascii_whitespace() {
+                self.line_before = self.before[1];
+            }
             self.before = [self.before[1], bytes[at]];
             at += 1;
             if piece.is_some() {
@@ -176,9 +186,10 @@ impl State {
         None
     }
 
-    /// A line that begins with `{"` within an object is another record: the one before was cut off.
+    /// A line that begins with `{"` within an object, where none may, is another record: the one before was cut off.
     fn lost_brace(&mut self) -> Option<Piece> {
-        if self.before != *b"\n{" || self.begun != Some(0) || self.depth < 2 {
+        let may_be_inside = matches!(self.line_before, b'[' | b',' | b':');
+        if self.before != *b"\n{" || self.begun != Some(0) || self.depth < 2 || may_be_inside {
             return None;
         }
         *self = Self { depth: 1, begun: Some(0), record: b"{".to_vec(), ..Self::default() };
@@ -269,7 +280,7 @@ mod tests {
     #[test]
     fn records_are_cut_out_of_every_kind_of_document() {
         const LISTS: &[Path] = &[&["data"], &["message", "items"]];
-        let cases: [(&str, &[&str]); 14] = [
+        let cases: [(&str, &[&str]); 15] = [
             (r#"[{"a": 1}, {"b": "x]}\"{"}]"#, &[r#"{"a": 1}"#, r#"{"b": "x]}\"{"}"#]),
             ("{\"a\": 1}\n{\"b\": {\"data\": [2]}}", &[r#"{"a": 1}"#, r#"{"b": {"data": [2]}}"#]),
             (r#"{"total": 2, "data": [{"a": [{}]}, {"b": 2}], "next": {"data": [{}]}} {"c": 3}"#, &[r#"{"a": [{}]}"#, r#"{"b": 2}"#, r#"{"c": 3}"#]),
@@ -278,7 +289,8 @@ mod tests {
             (r#"{"message": {"a": 1}}"#, &[r#"{"message": {"a": 1}}"#]),
             (r#"[1, "x", {"a": 1}, null, [2]]"#, &["!", "!", r#"{"a": 1}"#, "!", "[2]"]),
             (r#"[{"a": 1}, {"b": "#, &[r#"{"a": 1}"#, "!"]),
-            ("{\"a\": 1}\n{\"b\": [1,\n{\"c\": 3}\n{\"d\": \"x\n{\"e\": 5}\n", &[r#"{"a": 1}"#, "!", r#"{"c": 3}"#, "!", r#"{"e": 5}"#]),
+            ("{\"t\": 1, \"b\": [\n{\"c\": 3},\n{\"d\": 4}]}", &["{\"t\": 1, \"b\": [\n{\"c\": 3},\n{\"d\": 4}]}"]),
+            ("{\"a\": 1}\n{\"b\": [1\n{\"c\": 3}\n{\"d\": \"x\n{\"e\": 5}\n", &[r#"{"a": 1}"#, "!", r#"{"c": 3}"#, "!", r#"{"e": 5}"#]),
             ("}]{\"a\": 1}", &["!", r#"{"a": 1}"#]),
             ("", &[]),
             ("[]", &[]),

@@ -2,7 +2,8 @@
 //!
 //! Keys: `id`, `ids`, `title`, `abstract` (also `summary`), `authors` (a list, or one string), `authors_count`,
 //! `categories` (likewise), `published` (also `date`), `updated`, `day` (also `listed`), `upvotes`, `comments`, `url`,
-//! `version`, `doi`; and of arXiv's metadata snapshot `versions` and `update_date`. All but a title, or an id with an abstract, are optional; unknown keys are ignored. An array of such
+//! `version`, `doi`, `withdrawn`; `verbatim`, by which `export` says that no TeX in the texts is to be read; of arXiv's metadata
+//! snapshot `versions`, `update_date` and `authors_parsed`. All but a title, or an id with an abstract, are optional; unknown keys are ignored. An array of such
 //! objects is read too.
 
 use std::io::{BufRead, Read};
@@ -95,7 +96,7 @@ pub(super) fn next_line(origin: &str, input: &mut impl BufRead) -> Result<Option
 
 /// Reads an array of the same objects, or one that is written over several lines.
 pub(super) fn array<'a>(origin: &str, input: impl BufRead + 'a) -> impl Iterator<Item = Result<Item>> + 'a {
-    json::records(origin, input, &[], |bytes| record(bytes).and_then(paper))
+    json::records(origin, input, &[], |bytes| record(bytes).and_then(paper).map(Some))
 }
 
 /// What serde_json says, with "the JSON is cut off" for an early end.
@@ -150,11 +151,21 @@ struct ReadRecord {
     doi: Option<String>,
     #[serde(default)]
     withdrawn: Value,
+    /// True of what was exported: no TeX in it is to be read.
+    #[serde(default)]
+    verbatim: Value,
     /// Of arXiv's metadata snapshot.
     #[serde(default)]
     versions: Value,
     #[serde(default)]
     update_date: Value,
+    #[serde(default)]
+    authors_parsed: Value,
+    /// Of a paper as the hub gives it.
+    #[serde(default, rename = "publishedAt")]
+    published_at: Value,
+    #[serde(default, rename = "submittedOnDailyAt")]
+    submitted_on_daily_at: Value,
 }
 
 fn paper(record: ReadRecord) -> Result<Paper, String> {
@@ -162,15 +173,19 @@ fn paper(record: ReadRecord) -> Result<Paper, String> {
     let versions = record.versions.as_array().map(Vec::as_slice).unwrap_or_default();
     let first = versions.first().and_then(|version| day(&version["created"]));
     let last = versions.last().and_then(|version| version["version"].as_str()?.trim_start_matches('v').parse().ok());
+    // What was exported is not read once more.
+    let is_verbatim = record.verbatim == Value::Bool(true);
+    let (clean_text, clean_abstract): (fn(&str) -> String, fn(&str) -> String) =
+        if is_verbatim { (clean, clean) } else { (clean_text, clean_abstract) };
     let mut paper = Paper {
         title: clean_text(&record.title.unwrap_or_default()),
         abstract_text: clean_abstract(&record.abstract_text.or(record.summary).unwrap_or_default()),
-        authors: cleaned(record.authors, clean_text),
+        authors: parsed_names(&record.authors_parsed).unwrap_or_else(|| cleaned(record.authors, clean_text)),
         authors_count: record.authors_count,
         categories: cleaned(record.categories, clean),
-        published: day(&record.published).or(day(&record.date)).or(first),
+        published: day(&record.published).or(day(&record.date)).or(day(&record.published_at)).or(first),
         updated: day(&record.updated).or(day(&record.update_date)),
-        day: day(&record.day).or(day(&record.listed)),
+        day: day(&record.day).or(day(&record.listed)).or(day(&record.submitted_on_daily_at)),
         upvotes: record.upvotes,
         comments: count(&record.comments),
         url: record.url.as_str().map(clean).filter(|url| !url.is_empty()),
@@ -191,6 +206,15 @@ fn paper(record: ReadRecord) -> Result<Paper, String> {
         return Err("the record has no title".to_owned());
     }
     Ok(paper)
+}
+
+/// `[["Balázs", "C.", ""], …]`, in which affiliations are apart.
+fn parsed_names(authors: &Value) -> Option<Vec<String>> {
+    let name = |parts: &Value| {
+        let part = |place: usize| parts[place].as_str().unwrap_or_default();
+        clean_text(&[part(1), part(0), part(2)].join(" "))
+    };
+    authors.as_array().map(|authors| authors.iter().map(name).filter(|name| !name.is_empty()).collect())
 }
 
 fn cleaned(texts: Vec<String>, clean: fn(&str) -> String) -> Vec<String> {
@@ -220,6 +244,7 @@ fn identifier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Strin
 pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let name = |value: Value| match value {
         Value::String(text) => Some(text),
+        Value::Object(object) if object.get("hidden") == Some(&Value::Bool(true)) => None,
         Value::Object(mut object) => match object.remove("name") {
             Some(Value::String(text)) => Some(text),
             _ => None,
@@ -245,9 +270,12 @@ fn split_list(text: &str) -> Vec<String> {
 /// [`list`], where one text may be `cs.LG stat.ML hep-ph`; `Machine Learning` is one category.
 fn categories<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let value = Value::deserialize(deserializer)?;
+    fn words(text: &str) -> impl Iterator<Item = &str> {
+        text.split([' ', ',', ';']).filter(|word| !word.is_empty())
+    }
     let is_code = |word: &str| word.contains(['.', '-']);
     match &value {
-        Value::String(text) if text.split_whitespace().all(is_code) => Ok(text.split_whitespace().map(str::to_owned).collect()),
+        Value::String(text) if words(text).all(is_code) => Ok(words(text).map(str::to_owned).collect()),
         _ => list(value).map_err(serde::de::Error::custom),
     }
 }
@@ -330,10 +358,11 @@ mod tests {
             r#"{"id": "0704.0001", "submitter": "P N", "authors": "C. Bal\\'azs, E. L. Berger, C.-P. Yuan", "title": "Diphotons", "comments": "37 pages",
                 "doi": "10.1103/PhysRevD.76.013009", "categories": "hep-ph", "abstract": "  A fully\n differential", "license": null,
                 "versions": [{"version": "v1", "created": "Mon, 2 Apr 2007 19:18:42 GMT"}, {"version": "v2", "created": "Tue, 24 Jul 2007 20:10:27 GMT"}],
-                "update_date": "2008-11-26", "authors_parsed": [["Balázs", "C.", ""]]}"#,
+                "update_date": "2008-11-26", "authors_parsed": [["Balázs", "C.", ""], ["Berger", "E. L.", "Jr."], ["Yuan", "C.-P.", "", "MSU"]]}"#,
         );
         let paper = paper.unwrap();
-        assert_eq!((paper.version, paper.authors.len(), paper.comments), (Some(2), 3, None));
+        assert_eq!((paper.version, paper.comments), (Some(2), None));
+        assert_eq!(paper.authors, ["C. Balázs", "E. L. Berger Jr.", "C.-P. Yuan"]);
         assert_eq!((paper.published.unwrap().to_string(), paper.updated.unwrap().to_string()), ("2007-04-02".into(), "2008-11-26".into()));
     }
 

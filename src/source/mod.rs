@@ -31,7 +31,7 @@ use std::io::{BufRead, Read};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::paper::{Date, Paper};
+use crate::paper::{Date, Paper, PaperId};
 use detect::Kind;
 
 pub use archive::Archive;
@@ -155,6 +155,8 @@ pub enum Item {
     Paper(Box<Paper>),
     /// A record that is not a paper, and why.
     Failed(Failure),
+    /// A source says that it no longer has this paper.
+    Deleted(PaperId),
     /// Something that the reader had to guess, for a person to know.
     Note(String),
 }
@@ -199,6 +201,8 @@ pub fn open<'a>(origin: &str, input: impl BufRead + 'a, options: &Options) -> Re
         (Some(told), found) => told.kind(found),
         // Any JSON may be our own; whoever asked a server knows better.
         (None, Some(found @ (Kind::JsonLines | Kind::PaperArray))) => options.expected.map_or(found, |expected| expected.kind(Some(found))),
+        // Who says what is in the columns says that there are some.
+        (None, None) if !options.columns.is_empty() => Kind::Table,
         (None, found) => found.ok_or_else(|| detect::unknown(origin, &head))?,
     };
     let table = (kind == Kind::Table).then(|| head.clone()).unwrap_or_default();

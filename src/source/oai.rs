@@ -12,16 +12,24 @@ use crate::paper::{Date, Paper, PaperId, parse_date};
 pub(super) fn read<'a>(origin: &str, input: impl BufRead + 'a, options: &Options) -> impl Iterator<Item = Result<Item>> + 'a {
     let day = options.day;
     records(origin, input, &["record", "error"], move |record| match record.name.as_str() {
+        // Nothing new is no error.
+        "error" if record.attribute("code") == "noRecordsMatch" => Ok(None),
         "error" => Err(format!("the archive answered with an error: {} {}", record.attribute("code"), clean(&record.text))),
-        _ => paper(record, day).map(|paper| Item::Paper(Box::new(paper))),
+        _ => match deleted(record) {
+            Some(id) => Ok(Some(Item::Deleted(id))),
+            None => paper(record, day).map(|paper| Some(Item::Paper(Box::new(paper)))),
+        },
     })
+}
+
+/// The id of a record that the archive no longer has.
+fn deleted(record: &Element) -> Option<PaperId> {
+    let header = record.child("header").filter(|header| header.attribute("status") == "deleted")?;
+    Some(PaperId::parse(&clean(header.text_of(&["identifier"]))))
 }
 
 fn paper(record: &Element, day: Option<Date>) -> Result<Paper, String> {
     let header = record.child("header");
-    if header.is_some_and(|header| header.attribute("status") == "deleted") {
-        return Err(format!("{} was deleted", header.map_or("", |header| header.text_of(&["identifier"]))));
-    }
     let metadata = record.child("metadata").and_then(|metadata| metadata.children.first()).ok_or("the record has no metadata")?;
     let text = |names: &[&'static str]| clean_text(&without_tags(metadata.text_of(names)));
     let versions: Vec<&Element> = metadata.all("version").collect();
@@ -106,12 +114,13 @@ mod tests {
         );
         assert_eq!((papers[1].version, papers[1].authors.len(), papers[1].published.unwrap().to_string()), (Some(2), 3, "2007-04-02".into()));
         assert_eq!((papers[2].doi(), papers[2].authors[0].as_str(), papers[2].abstract_text.as_str()), (Some("10.1000/y"), "Ada Lovelace", "Text."));
-        assert!(matches!(&items[3], Item::Failed(failure) if failure.reason == "oai:x.org:8 was deleted"));
+        assert_eq!(items[3], Item::Deleted(PaperId::Given("oai:x.org:8".into())));
     }
 
     #[test]
     fn an_error_is_told() {
-        let items = all(r#"<OAI-PMH><error code="noRecordsMatch">No matches</error></OAI-PMH>"#);
-        assert!(matches!(&items[..], [Item::Failed(failure)] if failure.reason.contains("noRecordsMatch No matches")));
+        let items = all(r#"<OAI-PMH><error code="badArgument">No such set</error></OAI-PMH>"#);
+        assert!(matches!(&items[..], [Item::Failed(failure)] if failure.reason.contains("badArgument No such set")));
+        assert!(all(r#"<OAI-PMH><error code="noRecordsMatch">No matches</error></OAI-PMH>"#).is_empty());
     }
 }

@@ -24,11 +24,15 @@ struct Record {
 /// Reads record by record.
 pub(super) fn read<'a>(origin: &str, mut input: impl BufRead + 'a) -> impl Iterator<Item = Result<Item>> + 'a {
     let (origin, mut number, mut record, mut is_over) = (origin.to_owned(), 0u64, Record::default(), false);
+    let mut style = Style::Unknown;
     std::iter::from_fn(move || {
         while !is_over {
             let line = match next_line(&origin, &mut input) {
                 Ok(Some(Line::Whole(bytes))) => String::from_utf8_lossy(&bytes).into_owned(),
-                Ok(Some(Line::TooLong)) => String::new(),
+                Ok(Some(Line::TooLong)) => {
+                    record.size = LARGEST + 1;
+                    String::new()
+                }
                 Ok(None) => {
                     is_over = true;
                     String::new()
@@ -36,7 +40,9 @@ pub(super) fn read<'a>(origin: &str, mut input: impl BufRead + 'a) -> impl Itera
                 Err(error) => return Some(Err(error)),
             };
             number += 1;
-            let done = match tagged(line.trim_start_matches('\u{feff}')) {
+            let line = line.trim_start_matches('\u{feff}');
+            style = style.after(line);
+            let done = match tagged(line).filter(|_| style.takes(line)) {
                 Some(("TY" | "PT", _)) => Some(std::mem::replace(&mut record, Record { line: number, ..Record::default() })),
                 Some(("ER", _)) => Some(std::mem::take(&mut record)),
                 Some((tag, value)) => {
@@ -44,7 +50,7 @@ pub(super) fn read<'a>(origin: &str, mut input: impl BufRead + 'a) -> impl Itera
                     None
                 }
                 None => {
-                    record.go_on(&line);
+                    record.go_on(line);
                     None
                 }
             };
@@ -67,6 +73,40 @@ pub(super) fn is_ris(text: &str) -> bool {
         matches!(tagged(line), Some(("TY", value)) if is_type(value) || line.starts_with("TY  - "))
     };
     text.lines().take(60).any(begins) || text.starts_with("FN Clarivate") || text.starts_with("FN Thomson Reuters")
+}
+
+/// How a file writes its tags. In the text of one whose tags have a dash, a line may begin with two capitals.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Unknown,
+    /// `TI  - A title`
+    Dash,
+    /// `TI A title`
+    Bare,
+}
+
+impl Style {
+    /// The first record tells.
+    fn after(self, line: &str) -> Self {
+        match tagged(line) {
+            Some(("TY" | "PT", _)) if self == Self::Unknown => {
+                if has_dash(line) {
+                    Self::Dash
+                } else {
+                    Self::Bare
+                }
+            }
+            _ => self,
+        }
+    }
+
+    fn takes(self, line: &str) -> bool {
+        self != Self::Dash || has_dash(line) || line.trim_end() == "ER"
+    }
+}
+
+fn has_dash(line: &str) -> bool {
+    line.get(2..).is_some_and(|rest| rest.starts_with(' ') && rest.trim_start_matches(' ').starts_with('-'))
 }
 
 /// The tag of a line, and its value: `TI  - A title`, `TI - A title`, `TI A title`, `ER`.
@@ -192,6 +232,13 @@ mod tests {
         assert_eq!((second.id(), second.version, second.published), (PaperId::Arxiv("2101.00001".to_owned()), Some(3), None));
         assert!(matches!(&items[2], Item::Failed(failure) if failure.place == "x.ris:20" && failure.reason.contains("no title")), "{:?}", items[2]);
         assert_eq!(items.len(), 3);
+    }
+
+    #[test]
+    fn a_line_of_text_that_looks_like_a_bare_tag_is_text() {
+        let items = all("TY  - JOUR\nTI  - T\nAB  - First.\nAI systems are hard,\nPT symmetric ones too.\nER said.\nDO  - 10.1000/x\nER  - \n");
+        assert_eq!((items.len(), paper(&items[0]).doi()), (1, Some("10.1000/x")));
+        assert_eq!(paper(&items[0]).abstract_text, "First. AI systems are hard, PT symmetric ones too. ER said.");
     }
 
     #[test]

@@ -17,8 +17,11 @@ use crate::paper::{Kind, Paper, PaperId};
 /// What parts the columns: the likeliest first.
 const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
 
+/// Excel may be told what parts the columns in a line before the header.
+const EXCEL: &[u8] = b"sep=";
+
 /// What a column may hold, which is a key of our JSON lines, and what others call it: letters and digits only.
-const NAMES: [(&str, &[&str]); 17] = [
+const NAMES: [(&str, &[&str]); 18] = [
     ("id", &["id", "arxivid", "paperid", "eprint"]),
     ("ids", &["ids"]),
     ("doi", &["doi"]),
@@ -37,6 +40,7 @@ const NAMES: [(&str, &[&str]); 17] = [
     // Zotero keeps the arXiv id of a preprint here.
     ("extra", &["extra"]),
     ("withdrawn", &["withdrawn"]),
+    ("verbatim", &["verbatim"]),
 ];
 
 /// True if a text begins with a header that names a title among other columns.
@@ -56,6 +60,8 @@ fn delimiter(head: &[u8]) -> Option<u8> {
 }
 
 fn header(head: &[u8], delimiter: u8) -> Option<Vec<String>> {
+    let end = if head.starts_with(EXCEL) { head.iter().position(|b| *b == b'\n')? + 1 } else { 0 };
+    let head = &head[end..];
     let mut reader = ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(head);
     let mut record = ByteRecord::new();
     reader.read_byte_record(&mut record).ok().filter(|is_some| *is_some)?;
@@ -103,7 +109,9 @@ fn fields_list() -> String {
 /// Reads row by row; `head` is the beginning of the input, which holds the header.
 pub(super) fn read<'a>(origin: &str, head: &[u8], input: impl BufRead + 'a, told: &[Column]) -> Result<impl Iterator<Item = Result<Item>> + 'a> {
     let told_delimiter = || DELIMITERS.into_iter().find(|delimiter| header(head, *delimiter).is_some_and(|header| columns(&header, told).is_ok()));
-    let delimiter = delimiter(head).or_else(told_delimiter).unwrap_or(DELIMITERS[0]);
+    let width = |delimiter: &u8| header(head, *delimiter).map_or(0, |header| header.len());
+    let likeliest = || DELIMITERS.into_iter().rev().max_by_key(width).unwrap_or(DELIMITERS[0]);
+    let delimiter = delimiter(head).or_else(told_delimiter).unwrap_or_else(likeliest);
     let header = header(head, delimiter).unwrap_or_default();
     let columns = columns(&header, told).map_err(|what| {
         let mut error = unreadable(origin, what);
@@ -112,6 +120,11 @@ pub(super) fn read<'a>(origin: &str, head: &[u8], input: impl BufRead + 'a, told
         }
         error
     })?;
+    let tells_id = told.iter().any(|column| column.field == "id");
+    let mut input = input;
+    if head.starts_with(EXCEL) {
+        input.skip_until(b'\n').map_err(|e| crate::Error::io("cannot read", origin.as_ref(), e))?;
+    }
     let (input, meter) = Metered::new(input, "the end of a row");
     let mut reader = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(input);
     let (origin, width, mut row, mut is_over) = (origin.to_owned(), header.len(), ByteRecord::new(), false);
@@ -129,7 +142,7 @@ pub(super) fn read<'a>(origin: &str, head: &[u8], input: impl BufRead + 'a, told
             Ok(true) if row.iter().skip(width).any(|value| !value.trim_ascii().is_empty()) => {
                 failed(format!("expected {width} values, got {}", row.len()))
             }
-            Ok(true) => paper(&row, &columns).map_or_else(failed, |paper| Item::Paper(Box::new(paper))),
+            Ok(true) => paper(&row, &columns, tells_id).map_or_else(failed, |paper| Item::Paper(Box::new(paper))),
             Err(error) => {
                 is_over = true;
                 failed(format!("{error}; what follows is lost"))
@@ -162,18 +175,22 @@ pub(super) fn named(record: Map<String, Value>, told: &[Column]) -> Map<String, 
     record.into_iter().collect()
 }
 
-fn paper(row: &ByteRecord, columns: &[(&'static str, usize)]) -> Result<Paper, String> {
+fn paper(row: &ByteRecord, columns: &[(&'static str, usize)], tells_id: bool) -> Result<Paper, String> {
     let value = |place: usize| without_mark(String::from_utf8_lossy(row.get(place).unwrap_or_default()).trim()).to_owned();
     let values = columns.iter().map(|&(field, place)| (field, value(place))).filter(|(_, value)| !value.is_empty());
     let mut record = Map::new();
-    let (mut named, mut withdrawn) = (Vec::new(), false);
+    let mut named = Vec::new();
     for (field, value) in values {
         let is_arxiv_or_doi = |id: &&str| matches!(PaperId::parse(id).kind(), Kind::Arxiv | Kind::Doi);
         match field {
             "authors" => drop(record.insert(field.to_owned(), list(&value, true))),
             "ids" | "categories" => drop(record.insert(field.to_owned(), list(&value, false))),
+            // The number of a row names no paper elsewhere.
+            "id" if !tells_id && value.bytes().all(|b| b.is_ascii_digit()) => {}
             "extra" => named.extend(value.split_whitespace().filter(is_arxiv_or_doi).map(Value::from)),
-            "withdrawn" => withdrawn = !matches!(value.to_ascii_lowercase().as_str(), "false" | "no" | "0"),
+            "withdrawn" | "verbatim" => {
+                drop(record.insert(field.to_owned(), (!matches!(value.to_ascii_lowercase().as_str(), "false" | "no" | "0")).into()))
+            }
             _ => {
                 if field == "url" && is_arxiv_or_doi(&value.as_str()) {
                     named.push(Value::from(value.as_str()));
@@ -185,9 +202,6 @@ fn paper(row: &ByteRecord, columns: &[(&'static str, usize)]) -> Result<Paper, S
     match record.get_mut("ids") {
         Some(Value::Array(ids)) => ids.extend(named),
         _ => drop(record.insert("ids".to_owned(), Value::from(named))),
-    }
-    if withdrawn {
-        record.insert("withdrawn".to_owned(), Value::from(true));
     }
     jsonl::paper_of(record)
 }
@@ -202,12 +216,20 @@ fn without_mark(text: &str) -> &str {
 fn list(text: &str, of_names: bool) -> Value {
     match serde_json::from_str(text) {
         Ok(Value::Array(values)) => Value::from(values),
-        _ if text.contains(';') || text.matches(',').count() == 1 && of_names => {
+        _ if text.contains(';') || of_names && is_one_name(text) => {
             let part = |part: &str| if of_names { last_name_last(without_number(part.trim())) } else { part.trim().to_owned() };
             Value::from(text.split(';').map(part).collect::<Vec<_>>())
         }
         _ => Value::from(text),
     }
+}
+
+/// `Lovelace, Ada` or `van Gogh, Vincent`; `Ada Lovelace, Alan Turing` are two.
+fn is_one_name(text: &str) -> bool {
+    let Some((last, first)) = text.split_once(',') else { return false };
+    let words: Vec<&str> = last.split_whitespace().collect();
+    let has_particles = words.iter().rev().skip(1).all(|word| word.starts_with(char::is_lowercase));
+    !first.contains(',') && !words.is_empty() && has_particles
 }
 
 /// Scopus writes `Lovelace, Ada (12345678)`.
@@ -248,6 +270,13 @@ mod tests {
         assert_eq!((tabs.version, tabs.title.as_str(), tabs.authors.len(), tabs.categories.len()), (Some(2), "T, or not", 1, 2));
         let semicolons = one("Titel;Title;Abstract\nx;T;A, b\n");
         assert_eq!((semicolons.title.as_str(), semicolons.abstract_text.as_str()), ("T", "A, b"));
+        let authors = |authors: &str| one(&format!("sep=,\nid,title,authors\n7,T,\"{authors}\"\n")).authors;
+        assert_eq!(
+            (authors("Ada Lovelace, Alan Turing"), authors("Smith J, Doe A.")),
+            (vec!["Ada Lovelace".into(), "Alan Turing".into()], vec!["Smith J".into(), "Doe A.".into()])
+        );
+        assert_eq!((authors("Lovelace, Ada"), authors("van Gogh, Vincent")), (vec!["Ada Lovelace".to_owned()], vec!["Vincent van Gogh".to_owned()]));
+        assert!(one("id,title\n7,T\n").ids.is_empty(), "the number of a row is no id");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | Semantic Scholar | `data`, `recommendedPapers`, an array | `paperId`, `externalIds`, `title`, `abstract`, `authors`, `publicationDate`, `url` |
 //! | OpenAlex | `results` | `id`, `doi`, `display_name`, `abstract_inverted_index`, `authorships`, `publication_date` |
-//! | Crossref | `message.items`, else `message` | `DOI`, `title[0]`, `abstract` with JATS, `author`, `issued` |
+//! | Crossref, CSL-JSON | `message.items`, `items`, an array, else `message` | `DOI`, `title[0]`, `abstract` with JATS, `author`, `issued` |
 
 use std::io::BufRead;
 
@@ -23,22 +23,28 @@ const MOST_WORDS: u64 = 100_000;
 /// Which index a text is from, by the keys that only its papers have.
 pub(super) fn index_of(text: &str) -> Option<Format> {
     let has = |key: &str| text.contains(&format!("\"{key}\""));
+    // Semantic Scholar begins a paper with its id; one of our own may have such a key too.
+    let begins_paper = || text.match_indices("\"paperId\"").any(|(at, _)| text[..at].trim_end().ends_with('{'));
+    let is_reference = || has("DOI") && (has("family") || text.contains("\"title\":[") || text.contains("\"title\": ["));
     match () {
         () if has("message-type") => Some(Format::Crossref),
         () if has("display_name") && text.contains("openalex.org/W") => Some(Format::Openalex),
-        () if has("paperId") => Some(Format::S2),
+        () if begins_paper() => Some(Format::S2),
+        () if is_reference() => Some(Format::Crossref),
         () => None,
     }
 }
 
 /// Reads documents one after the other, each an answer or a paper.
 pub(super) fn read<'a>(origin: &str, input: impl BufRead + 'a, format: Format) -> impl Iterator<Item = Result<Item>> + 'a {
-    const LISTS: &[json::Path] = &[&["data"], &["recommendedPapers"], &["results"], &["message", "items"]];
+    const LISTS: &[json::Path] = &[&["data"], &["recommendedPapers"], &["results"], &["message", "items"], &["items"]];
     let paper = move |bytes: &[u8]| {
         let mut work: Value = serde_json::from_slice(bytes).map_err(|e| json_reason(&e))?;
         // Crossref's answer about one paper.
         let message = work.get_mut("message").filter(|message| message.is_object()).map(Value::take);
-        self::paper(&message.unwrap_or(work), format)
+        let work = message.unwrap_or(work);
+        // Semantic Scholar leaves out the list where nothing was found.
+        if work["total"] == 0 && work["title"].is_null() { Ok(None) } else { self::paper(&work, format).map(Some) }
     };
     json::records(origin, input, LISTS, paper)
 }

@@ -45,32 +45,35 @@ impl Element {
     }
 }
 
-/// The elements of some names in a document, each turned into an item by `item`. What follows a fault of the XML is lost, and told.
+/// The elements of some names in a document, each turned into an item by `item`, or into none. What follows a fault of the XML is lost, and told.
 pub(super) fn records<'a>(
     origin: &str,
     input: impl BufRead + 'a,
     names: &'static [&'static str],
-    item: impl Fn(&Element) -> std::result::Result<Item, String> + 'a,
+    item: impl Fn(&Element) -> std::result::Result<Option<Item>, String> + 'a,
 ) -> impl Iterator<Item = Result<Item>> + 'a {
     let (input, meter) = Metered::new(input, "a tag");
     let mut document = Document { reader: Reader::from_reader(input), buffer: Vec::new(), meter, depth: 0 };
     let (origin, mut number, mut is_over) = (origin.to_owned(), 0u64, false);
     std::iter::from_fn(move || {
-        if is_over {
-            return None;
-        }
         let failed = |number: u64, reason: String| Item::Failed(Failure { place: format!("{origin}: record {number}"), reason });
-        Some(Ok(match document.next(names) {
-            Ok(None) => return None,
-            Ok(Some(element)) => {
-                number += 1;
-                item(&element).unwrap_or_else(|reason| failed(number, reason))
+        while !is_over {
+            let found = match document.next(names) {
+                Ok(None) => return None,
+                Ok(Some(element)) => {
+                    number += 1;
+                    item(&element).unwrap_or_else(|reason| Some(failed(number, reason)))
+                }
+                Err(reason) => {
+                    is_over = true;
+                    Some(failed(number + 1, format!("{reason}; what follows is lost")))
+                }
+            };
+            if let Some(item) = found {
+                return Some(Ok(item));
             }
-            Err(reason) => {
-                is_over = true;
-                failed(number + 1, format!("{reason}; what follows is lost"))
-            }
-        }))
+        }
+        None
     })
 }
 
@@ -96,6 +99,7 @@ impl<R: BufRead> Document<R> {
                 Event::Start(_) if self.depth == DEEPEST => return Err(format!("more than {DEEPEST} elements in each other")),
                 Event::Start(_) => self.depth += 1,
                 Event::End(_) => self.depth = self.depth.saturating_sub(1),
+                Event::Eof if self.depth > 0 => return Err("the XML is cut off".to_owned()),
                 Event::Eof => return Ok(None),
                 _ => {}
             }

@@ -45,13 +45,12 @@ fn paper() -> impl Strategy<Value = serde_json::Value> {
     let numbers = (prop::option::of(0u32..9), prop::option::of(0u32..9999), prop::option::of(1u32..9), any::<bool>());
     let ids = prop::collection::vec(prop_oneof!["2[0-4]0[1-9]\\.[0-9]{5}", "10\\.[0-9]{4}/[a-z0-9()<>_]{1,8}", "[a-zA-Z0-9_{}$%-]{1,9}"], 0..3);
     let days = prop::collection::vec(prop::option::of("20[0-2][0-9]-0[1-9]-[12][0-9]"), 3);
-    (text(), prop::option::of(text()), lists, numbers, (ids, days, prop::option::of("https?://[a-z]{1,5}\\.org/[a-z0-9_%&~{}]{0,9}"))).prop_map(
-        |(title, abstract_text, (authors, categories), (comments, upvotes, version, withdrawn), (ids, days, url))| {
+    (text(), prop::option::of(text()), lists, numbers, (ids, days, any::<bool>(), prop::option::of("https?://[a-z]{1,5}\\.org/[a-z0-9_%&~{}]{0,9}")))
+        .prop_map(|(title, abstract_text, (authors, categories), (comments, upvotes, version, withdrawn), (ids, days, verbatim, url))| {
             json!({"title": format!("T {title}"), "abstract": abstract_text, "authors": authors, "categories": categories, "comments": comments,
                 "upvotes": upvotes, "version": version, "withdrawn": withdrawn, "ids": ids, "published": days[0], "updated": days[1],
-                "day": days[2], "url": url})
-        },
-    )
+                "day": days[2], "url": url, "verbatim": verbatim})
+        })
 }
 
 proptest! {

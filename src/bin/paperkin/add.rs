@@ -48,8 +48,8 @@ pub(crate) fn run(args: &Add, settings: &Settings) -> Result<ExitClass> {
         }
     })?;
     tell(&report, settings);
-    // Where one failed, all are asked again from where they were: what is there already costs little.
-    if report.failed_inputs == 0 && args.limit.is_none() {
+    // Where something failed, all are asked again from where they were: what is there already costs little, and what was lost may come.
+    if report.failed_inputs + report.failed == 0 && args.limit.is_none() {
         cursors.iter().flatten().try_for_each(|cursor| cursor.note(&mut library))?;
     }
     output::keep_index(&mut library, settings);
@@ -62,18 +62,17 @@ pub(crate) fn run(args: &Add, settings: &Settings) -> Result<ExitClass> {
     Ok(exit_class(&report))
 }
 
-/// Keeps the papers of some addresses, as `add` does, and says what it did.
-pub(crate) fn keep(addresses: &[&str], settings: &Settings) -> Result<ExitClass> {
+/// Keeps papers that were fetched, as `add` does, and says what it did.
+pub(crate) fn keep(inputs: Vec<Input>, settings: &Settings) -> Result<()> {
     let mut embedder = settings.embedder()?;
     let mut library = settings.new_or_old_library()?;
     let options =
         Options { source: source::Options { today: Some(today()), ..source::Options::default() }, embed: Embed::Titles, now: now(), limit: None };
-    let inputs = addresses.iter().map(|text| Ok(input(text.as_ref(), None, settings)?.0)).collect::<Result<Vec<_>>>()?;
     let report = add(&mut library, &mut embedder, inputs, &options, settings)?;
     tell(&report, settings);
     output::keep_index(&mut library, settings);
     output::say(settings, &render::report_line(&report));
-    Ok(exit_class(&report))
+    Ok(())
 }
 
 /// What a question is asked to.

@@ -1,12 +1,12 @@
 //! Sources that are asked over the network: what was typed to pages, and what the library notes of them.
 
-use std::io::BufReader;
+use std::io::Read;
 use std::path::Path;
 
 use paperkin::ingest::Input;
 use paperkin::library::Library;
 use paperkin::paper::Paper;
-use paperkin::source::{self, Item};
+use paperkin::source::{self, Format, Item};
 use paperkin::{Error, Result};
 
 use crate::settings::Settings;
@@ -28,35 +28,52 @@ pub(crate) fn is_address(text: &str, settings: &Settings) -> Result<bool> {
     if Path::new(text).exists() { Ok(false) } else { address(text, settings).map(|address| address.is_some()) }
 }
 
-/// The papers of an address that are no more than a question's seeds.
-pub(crate) fn papers(text: &str, settings: &Settings) -> Result<Vec<Paper>> {
+/// Papers that were fetched for a question.
+pub(crate) struct Fetched {
+    pub papers: Vec<Paper>,
+    name: String,
+    expected: Option<Format>,
+    pages: Vec<Vec<u8>>,
+}
+
+impl Fetched {
+    /// The same once more, for who keeps it.
+    pub(crate) fn into_input(self) -> Input {
+        let pages = self.pages.into_iter().map(|page| Ok(Box::new(std::io::Cursor::new(page)) as Box<dyn Read + Send>));
+        Input::Pages(self.name, self.expected, Box::new(pages))
+    }
+}
+
+/// The papers of an address, if they are no more than a question's seeds.
+pub(crate) fn fetch(text: &str, settings: &Settings) -> Result<Fetched> {
     /// An address of a paper has one, and whoever has more has a list.
     const MOST: usize = 100;
-    let Some((Input::Pages(name, expected, pages), _)) = input(text, None, settings)? else { return Ok(Vec::new()) };
-    let mut papers = Vec::new();
+    let not_one = || Error::usage(format!("{text} is no address of a paper"));
+    let Some((Input::Pages(name, expected, pages), _)) = input(text, None, settings)? else { return Err(not_one()) };
+    let mut fetched = Fetched { papers: Vec::new(), name, expected, pages: Vec::new() };
     for page in pages {
-        for item in source::open(&name, BufReader::new(page?), &source::Options { expected, ..source::Options::default() })? {
+        let mut bytes = Vec::new();
+        page?.read_to_end(&mut bytes).map_err(|e| Error::io("cannot read", fetched.name.as_ref(), e))?;
+        for item in source::open(&fetched.name, bytes.as_slice(), &source::Options { expected, ..source::Options::default() })? {
             match item? {
-                Item::Paper(paper) => papers.push(*paper),
+                Item::Paper(paper) => fetched.papers.push(*paper),
                 Item::Failed(failure) => return Err(Error::Unreadable { origin: failure.place, what: failure.reason, hint: None }),
-                Item::Note(_) => {}
+                Item::Deleted(_) | Item::Note(_) => {}
             }
-            if papers.len() > MOST {
-                return Err(Error::usage(format!("{name} is a list of papers; `paperkin add` reads it")));
+            if fetched.papers.len() > MOST {
+                return Err(Error::usage(format!("{} is a list of papers; `paperkin add` reads it", fetched.name)));
             }
         }
+        fetched.pages.push(bytes);
     }
-    if papers.is_empty() { Err(Error::NoPapers { origin: name, files: 0 }) } else { Ok(papers) }
+    if fetched.papers.is_empty() { Err(Error::NoPapers { origin: fetched.name, files: 0 }) } else { Ok(fetched) }
 }
 
 /// An input that is asked for over the network, and perhaps a cursor; nothing if the text is no address.
 #[cfg(feature = "remote")]
 pub(crate) fn input(text: &str, library: Option<&Library>, settings: &Settings) -> Result<Option<(Input, Option<Cursor>)>> {
-    use std::io::{Cursor as Bytes, Read};
-    use std::sync::Arc;
-    use std::time::SystemTime;
+    use std::io::Cursor as Bytes;
 
-    use paperkin::remote::client::{Client, Options};
     use paperkin::remote::live::{self, When};
 
     let Some(address) = address(text, settings)? else { return Ok(None) };
@@ -65,13 +82,28 @@ pub(crate) fn input(text: &str, library: Option<&Library>, settings: &Settings) 
         (Some(name), Some(library)) => library.cursor(name)?,
         _ => None,
     };
-    let options = Options { contact: settings.contact.clone(), cache: settings.answers.clone(), ..Options::new(SystemTime::now) };
-    let options = Options { pause: settings.pause.unwrap_or(options.pause), fresh_for: settings.fresh_for.unwrap_or(options.fresh_for), ..options };
     let when = When { now: jiff::Timestamp::now(), last: last.as_deref() };
     let cursor = name.map(|name| Cursor { name, ends: when.cursor() });
-    let pages = live::pages(Arc::new(Client::new(options)), &address, &endpoints(), when);
+    let pages = live::pages(client(settings), &address, &endpoints(), when);
     let pages = pages.map(|page| page.map(|bytes| Box::new(Bytes::new(bytes)) as Box<dyn Read + Send>));
     Ok(Some((Input::Pages(address.to_string(), expected(&address), Box::new(pages)), cursor)))
+}
+
+/// One for the whole run: it knows whom it has asked, and when.
+#[cfg(feature = "remote")]
+fn client(settings: &Settings) -> std::sync::Arc<paperkin::remote::client::Client> {
+    use std::sync::{Arc, OnceLock};
+    use std::time::SystemTime;
+
+    use paperkin::remote::client::{Client, Options};
+
+    static CLIENT: OnceLock<Arc<Client>> = OnceLock::new();
+    let client = || {
+        let known = Options::new(SystemTime::now);
+        let (pause, fresh_for) = (settings.pause.unwrap_or(known.pause), settings.fresh_for.unwrap_or(known.fresh_for));
+        Client::new(Options { contact: settings.contact.clone(), cache: settings.answers.clone(), pause, fresh_for, ..known })
+    };
+    Arc::clone(CLIENT.get_or_init(|| Arc::new(client())))
 }
 
 /// The address of a paper is the paper, as far as somebody keeps what is known of it.
@@ -80,7 +112,7 @@ fn address(text: &str, settings: &Settings) -> Result<Option<paperkin::remote::a
     use paperkin::paper::PaperId;
     use paperkin::remote::address::Address;
 
-    let is_link = text.starts_with("http://") || text.starts_with("https://");
+    let is_link = ["http://", "https://", "doi:"].iter().any(|scheme| text.starts_with(scheme));
     let address = match PaperId::parse(text) {
         PaperId::Arxiv(id) if is_link => Some(Address::ArxivIds(vec![id])),
         PaperId::Doi(doi) if is_link => Some(Address::Doi(doi)),
@@ -97,9 +129,8 @@ fn address(text: &str, settings: &Settings) -> Result<Option<paperkin::remote::a
 
 /// The format of an answer.
 #[cfg(feature = "remote")]
-fn expected(address: &paperkin::remote::address::Address) -> Option<source::Format> {
+fn expected(address: &paperkin::remote::address::Address) -> Option<Format> {
     use paperkin::remote::address::Address;
-    use paperkin::source::Format;
 
     Some(match address {
         Address::Hub(..) => Format::Hf,

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use paperkin::library::{Filter, Keyword, Library, PaperRow, Place, Unseen};
-use paperkin::paper::{Paper, PaperId};
+use paperkin::paper::{Kind, Paper, PaperId};
 use paperkin::recommend::{Desk, Options, Recent, Seed};
 use paperkin::render::{self, Answer, Format};
 use paperkin::source::{self, Item};
@@ -86,6 +86,10 @@ pub(crate) fn weighted(library: &Library, asked: &str) -> Result<(PaperRow, f32)
     if let Some(row) = library.by_id(asked)?.map_or_else(|| library.by_title(asked), |row| Ok(Some(row)))? {
         return Ok((row, 1.0));
     }
+    // A whole id, of which no part is a weight or a title.
+    if matches!(PaperId::parse(asked).kind(), Kind::Arxiv | Kind::Doi) {
+        return Ok((library.find(asked)?, 1.0));
+    }
     let Some((id, weight)) = asked.rsplit_once(':').and_then(|(id, weight)| Some((id, weight.trim().parse::<f32>().ok()?))) else {
         return Ok((library.find(asked)?, 1.0));
     };
@@ -162,6 +166,7 @@ pub(crate) fn papers(path: &Path, settings: &Settings) -> Result<Vec<Paper>> {
             }
             Item::Paper(paper) => papers.push(*paper),
             Item::Failed(failure) => output::complain(&format!("failed: {}: {}", failure.place, failure.reason)),
+            Item::Deleted(_) => {}
             Item::Note(note) => output::say(settings, &format!("note: {note}")),
         }
     }

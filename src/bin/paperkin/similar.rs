@@ -6,6 +6,7 @@ use std::path::Path;
 
 use paperkin::ingest::{Embed, LazyEmbedder};
 use paperkin::library::{Filter, Library};
+use paperkin::paper::Paper;
 use paperkin::recommend::{self, Desk, Hit, Options, Query, Seed, Typed};
 use paperkin::render::{self, Answer, Format};
 use paperkin::{Error, ExitClass, Result};
@@ -29,16 +30,17 @@ pub(crate) fn similar(args: &Similar, settings: &Settings) -> Result<ExitClass> 
             hint: Some("give an id or a title, --text TEXT, --like-file FILE, or --queries FILE".to_owned()),
         });
     }
-    let class = if args.keep { keep(args, settings)? } else { ExitClass::Done };
-    let Asked { library, embedder, class: of_inputs } = library(&args.from, Embed::Titles, settings)?;
-    let class = worse(class, of_inputs);
+    // What is kept is kept before the library is read; where nothing is, the library may be one of files.
+    let kept = if args.keep { Some(fetched(args, settings.library().ok().as_ref(), settings)?) } else { None };
+    let Asked { library, embedder, class } = library(&args.from, Embed::Titles, settings)?;
+    let elsewhere = kept.map_or_else(|| fetched(args, Some(&library), settings), Ok)?;
     if let Some(path) = &args.queries {
         return Ok(worse(class, many(path, &library, &options, (format, settings))?));
     }
     let desk = Desk::new(&library)?;
-    let (unknown, known) = args.papers.iter().cloned().partition::<Vec<_>, _>(|asked| is_elsewhere(&library, asked, settings));
+    let known: Vec<String> = args.papers.iter().filter(|asked| !elsewhere.asked.contains(asked)).cloned().collect();
     let mut likes = question::seeds(&library, &desk, &known)?;
-    likes.extend(others(args, &unknown, (&desk, embedder), settings)?);
+    likes.extend(others(args, &elsewhere.papers, (&desk, embedder), settings)?);
     // The same paper by its id and in a file is one seed.
     let mut names = HashSet::new();
     likes.retain(|seed| names.insert(seed.name.clone()));
@@ -49,36 +51,48 @@ pub(crate) fn similar(args: &Similar, settings: &Settings) -> Result<ExitClass> 
     Ok(class)
 }
 
-/// True if a paper is not in the library, and what was typed is an address of it.
-fn is_elsewhere(library: &Library, asked: &str, settings: &Settings) -> bool {
-    // What keeps an address from being asked is told when it is.
-    question::weighted(library, asked).is_err() && live::is_address(asked, settings).unwrap_or(true)
+/// Papers that the library lacks, and what was typed for them.
+#[derive(Default)]
+struct Elsewhere {
+    asked: Vec<String>,
+    papers: Vec<Paper>,
 }
 
-/// Keeps the papers that are elsewhere.
-fn keep(args: &Similar, settings: &Settings) -> Result<ExitClass> {
-    let known = settings.library();
-    let is_unknown = |asked: &&str| known.as_ref().map_or(true, |library| is_elsewhere(library, asked, settings));
-    let mut unknown = Vec::new();
-    for asked in args.papers.iter().map(String::as_str).filter(is_unknown) {
-        if live::is_address(asked, settings)? {
-            unknown.push(asked);
+/// Fetches the papers that the library lacks and of which addresses were typed; keeps them, if that was asked for.
+fn fetched(args: &Similar, library: Option<&Library>, settings: &Settings) -> Result<Elsewhere> {
+    let (mut elsewhere, mut kept) = (Elsewhere::default(), Vec::new());
+    if args.queries.is_some() {
+        return Ok(elsewhere);
+    }
+    for asked in &args.papers {
+        let is_known = library.is_some_and(|library| question::weighted(library, asked).is_ok());
+        if is_known || !live::is_address(asked, settings)? {
+            continue;
+        }
+        let fetched = live::fetch(asked, settings)?;
+        elsewhere.asked.push(asked.clone());
+        elsewhere.papers.extend(fetched.papers.iter().cloned());
+        if args.keep {
+            kept.push(fetched.into_input());
+        } else {
+            output::say(settings, &format!("note: {asked} is not in the library; --keep keeps it there"));
         }
     }
-    drop(known);
-    if unknown.is_empty() { Ok(ExitClass::Done) } else { crate::add::keep(&unknown, settings) }
+    if !kept.is_empty() {
+        crate::add::keep(kept, settings)?;
+    }
+    Ok(elsewhere)
 }
 
 /// The seeds that are not papers of the library.
-fn others(args: &Similar, unknown: &[String], (desk, embedder): (&Desk<'_>, Option<LazyEmbedder>), settings: &Settings) -> Result<Vec<Seed>> {
+fn others(args: &Similar, elsewhere: &[Paper], (desk, embedder): (&Desk<'_>, Option<LazyEmbedder>), settings: &Settings) -> Result<Vec<Seed>> {
     let mut seeds = Vec::new();
-    if args.text.is_empty() && args.like_file.is_empty() && unknown.is_empty() {
+    if args.text.is_empty() && args.like_file.is_empty() && elsewhere.is_empty() {
         return Ok(seeds);
     }
     let mut embedder = embedder.map_or_else(|| settings.embedder(), Ok)?;
-    for address in unknown {
-        seeds.extend(desk.seeds(&live::papers(address, settings)?, embedder.get()?, 1.0)?);
-        output::say(settings, &format!("note: {address} is not in the library; --keep keeps it there"));
+    if !elsewhere.is_empty() {
+        seeds.extend(desk.seeds(elsewhere, embedder.get()?, 1.0)?);
     }
     for text in &args.text {
         seeds.push(desk.text(&question::text(text)?, embedder.get()?, 1.0)?);
