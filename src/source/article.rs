@@ -37,7 +37,7 @@ fn paper(html: &str) -> Option<Paper> {
             "og:description",
             "description",
         ]))),
-        authors: all(&["citation_author"]).map(|name| last_name_last(&clean_text(&without_tags(name)))).collect(),
+        authors: all(&["citation_author"]).map(author).filter(|name| !name.is_empty()).collect(),
         published: date(first(&["citation_publication_date", "citation_date", "citation_online_date"])),
         url: Some(clean(first(&["citation_abstract_html_url", "citation_public_url", "og:url", "citation_pdf_url"])))
             .filter(|url| url.starts_with("http")),
@@ -51,6 +51,10 @@ fn paper(html: &str) -> Option<Paper> {
         }
     }
     (!paper.title.is_empty()).then_some(paper)
+}
+
+fn author(name: &str) -> String {
+    last_name_last(&clean_text(&without_tags(name)))
 }
 
 /// `2020/5/6` too.
@@ -117,5 +121,7 @@ mod tests {
         assert_eq!((paper.id().to_string(), paper.published.unwrap().to_string()), ("2005.00001".into(), "2020-05-06".into()));
         assert_eq!(paper.url.as_deref(), Some("https://example.org/1"));
         assert!(matches!(&read("x", "<meta name=\"citation_title\" content=>")[..], [Item::Failed(_)]));
+        let nobody = read("x", "<meta name='citation_title' content='T'><meta name='citation_author' content='<b></b>'>");
+        assert!(matches!(&nobody[..], [Item::Paper(paper)] if paper.authors.is_empty()), "{nobody:?}");
     }
 }

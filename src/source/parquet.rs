@@ -21,6 +21,7 @@ use super::{Failure, Item, unreadable};
 use crate::error::{Error, Result};
 use crate::paper::Paper;
 use column::Column;
+use pages::Ended;
 
 /// So many records are put together at a time.
 const RECORDS: usize = 128;
@@ -49,7 +50,7 @@ pub(super) fn read<'a>(
             hint: Some("paperkin reads those packed with Snappy, gzip, Zstandard, LZ4 or not at all".to_owned()),
         });
     }
-    let rows = Rows { file: Arc::new(file), metadata, columns, readers: Vec::new(), group: 0, left: 0 };
+    let rows = Rows { file: Arc::new(Ended(file)), metadata, columns, readers: Vec::new(), group: 0, left: 0 };
     Ok(items(origin.to_owned(), rows, paper_of))
 }
 
@@ -118,7 +119,7 @@ fn metadata(origin: &str, mut file: &File) -> Result<ParquetMetaData> {
 
 /// The rows of a file, group by group.
 struct Rows {
-    file: Arc<File>,
+    file: Arc<Ended<File>>,
     metadata: ParquetMetaData,
     columns: Vec<Column>,
     /// Of the open group, one a column.
@@ -189,4 +190,19 @@ fn guarded<T>(ask: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String
         Err(_) => "a length in it is wrong".to_owned(),
     };
     Err(format!("the Parquet file is damaged, or holds what paperkin does not know: {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_come_behind_the_end_is_not_waited_for() {
+        let mut bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/parquet/plain.parquet")).unwrap();
+        let read = |bytes: &[u8]| read("x", bytes, |_| Ok(Paper::default()))?.collect::<Result<Vec<_>>>();
+        assert_eq!(read(&bytes).unwrap().len(), 6);
+        // The head of the first page: an unknown field that is a list of 2³¹ - 1 numbers.
+        bytes[4..11].copy_from_slice(&[0xf9, 0xf7, 0xff, 0xff, 0xff, 0xff, 0x07]);
+        assert!(read(&bytes).is_err());
+    }
 }

@@ -13,7 +13,7 @@ const LONGEST_ARGUMENT: usize = 4096;
 /// Text without the TeX that is simple. What it returns it leaves as it is.
 pub(super) fn plain(text: &str) -> Cow<'_, str> {
     /// What one reading uncovers, such as a command in an argument, the next one takes; nobody writes more.
-    const READINGS: usize = 4;
+    const READINGS: usize = 64;
     let mut text = Cow::Borrowed(text);
     for _ in 0..READINGS {
         if !text.contains(['\\', '$']) && !text.contains("``") && !has_tie(&text) {
@@ -390,6 +390,7 @@ mod tests {
             ("C:\\temp \\unknown{x} \\", "C:\\temp \\unknown{x} \\"),
             ("it's 'quoted' 5'' long", "it's 'quoted' 5'' long"),
             ("{a} } {", "{a} } {"),
+            ("{{{{{{\\emph}", "\\emph"),
             ("$$x$$ and $x", "$$x$$ and $x"),
         ];
         for (text, expected) in cases {

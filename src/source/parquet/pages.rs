@@ -1,19 +1,51 @@
 //! The pages of one column: Zstandard unpacked without a C library, and what would take memory without end refused.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parquet::basic::Compression;
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::RowGroupMetaData;
-use parquet::file::reader::SerializedPageReader;
+use parquet::file::reader::{ChunkReader, Length, SerializedPageReader};
 
 use crate::source::unpack::Frames;
 
 /// A page may have this many bytes when it is unpacked; they are 1 MiB as a rule.
 const MAX_PAGE: u64 = 1 << 30;
+
+/// A file behind whose end is an error. The crate goes on skipping there what the head of a page says is to come, which
+/// may be two thousand million values.
+pub(super) struct Ended<F>(pub(super) F);
+
+impl<R: Read> Read for Ended<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(out)? {
+            0 if !out.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+            read => Ok(read),
+        }
+    }
+}
+
+impl Length for Ended<File> {
+    fn len(&self) -> u64 {
+        Length::len(&self.0)
+    }
+}
+
+impl ChunkReader for Ended<File> {
+    type T = Ended<BufReader<File>>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        self.0.get_read(start).map(Ended)
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
+        self.0.get_bytes(start, length)
+    }
+}
 
 /// The name of what pages are packed with, if it is not read.
 pub(super) fn unread(packed: Compression) -> Option<&'static str> {
@@ -25,7 +57,7 @@ pub(super) fn unread(packed: Compression) -> Option<&'static str> {
 }
 
 /// The pages of a group's column.
-pub(super) fn pages(file: &Arc<File>, group: &RowGroupMetaData, at: usize) -> Result<Box<dyn PageReader>> {
+pub(super) fn pages(file: &Arc<Ended<File>>, group: &RowGroupMetaData, at: usize) -> Result<Box<dyn PageReader>> {
     let mut column = group.column(at).clone();
     let is_zstd = matches!(column.compression(), Compression::ZSTD(_));
     if is_zstd {
@@ -38,7 +70,7 @@ pub(super) fn pages(file: &Arc<File>, group: &RowGroupMetaData, at: usize) -> Re
 }
 
 struct Pages {
-    inner: SerializedPageReader<File>,
+    inner: SerializedPageReader<Ended<File>>,
     is_zstd: bool,
     /// How many the column has, with its nulls.
     most_values: u64,
