@@ -257,6 +257,9 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
     use super::*;
 
     /// The records of a text, read in pieces of every size: `!` stands for a fault.
@@ -299,6 +302,30 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(split(text, LISTS), expected, "{text}");
+        }
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![Just(Value::Null), any::<i32>().prop_map(Value::from), "[a-z\"\\\\{}\\[\\]:,\n é]{0,12}".prop_map(Value::from)];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            let object = prop::collection::vec(("[a-z{}\"]{1,6}", inner.clone()), 0..4).prop_map(|pairs| pairs.into_iter().collect::<Value>());
+            prop_oneof![prop::collection::vec(inner, 0..4).prop_map(Value::from), object]
+        })
+    }
+
+    proptest! {
+        /// Whatever is in them and however they are written, records are cut where a reader of the whole cuts them.
+        #[test]
+        fn records_are_those_of_the_whole(values in prop::collection::vec(value(), 0..5), is_pretty: bool, form in 0..3) {
+            let records: Vec<Value> = values.into_iter().map(|value| json!({"k": value})).collect();
+            let write = |value: &Value| if is_pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) }.unwrap();
+            let text = match form {
+                0 => write(&Value::from(records.clone())),
+                1 => write(&json!({"before": {"data": 1}, "data": records, "after": [{"x": 2}]})),
+                _ => records.iter().map(|record| write(record) + "\n").collect(),
+            };
+            let found: Vec<Value> = split(&text, &[&["data"]]).iter().map(|record| serde_json::from_str(record).unwrap()).collect();
+            prop_assert_eq!(found, records, "{}", text);
         }
     }
 

@@ -184,7 +184,11 @@ fn paper(row: &ByteRecord, columns: &[(&'static str, usize)], tells_id: bool) ->
         let is_arxiv_or_doi = |id: &&str| matches!(PaperId::parse(id).kind(), Kind::Arxiv | Kind::Doi);
         match field {
             "authors" => drop(record.insert(field.to_owned(), list(&value, true))),
-            "ids" | "categories" => drop(record.insert(field.to_owned(), list(&value, false))),
+            "categories" => drop(record.insert(field.to_owned(), list(&value, false))),
+            "ids" => match list(&value, false) {
+                Value::Array(ids) => named.extend(ids),
+                one => named.push(one),
+            },
             // The number of a row names no paper elsewhere.
             "id" if !tells_id && value.bytes().all(|b| b.is_ascii_digit()) => {}
             "extra" => named.extend(value.split_whitespace().filter(is_arxiv_or_doi).map(Value::from)),
@@ -199,10 +203,7 @@ fn paper(row: &ByteRecord, columns: &[(&'static str, usize)], tells_id: bool) ->
             }
         }
     }
-    match record.get_mut("ids") {
-        Some(Value::Array(ids)) => ids.extend(named),
-        _ => drop(record.insert("ids".to_owned(), Value::from(named))),
-    }
+    record.insert("ids".to_owned(), named.into());
     jsonl::paper_of(record)
 }
 

@@ -151,6 +151,66 @@ fn a_token_that_never_ends_is_told_and_what_was_read_stays() {
 }
 
 #[test]
+fn what_broke_is_asked_for_again_from_where_it_was() {
+    let server = Server::start(|request: &Request| match request.path.contains("resumptionToken") {
+        false => records(&["2608.00001"], "next"),
+        true => Answer::new(200, vec![], b"<OAI-PMH><error code='badResumptionToken'>too late</error></OAI-PMH>"),
+    });
+    let kin = Kin::new();
+    for _ in 0..2 {
+        let ran = run(&kin, &server, &["add", "oai:cs"]);
+        assert!(ran.code == 7 && ran.err.contains("badResumptionToken too late"), "{ran:?}");
+    }
+    let asked = paths(&server);
+    assert!(asked.len() == 4 && asked[0] == asked[2], "{asked:?}");
+}
+
+#[test]
+fn nothing_new_is_no_failure_and_what_was_deleted_is_counted() {
+    let server = Server::start(|request: &Request| match request.path.as_str() {
+        path if path.contains("set=none") => Answer::new(200, vec![], b"<OAI-PMH><error code='noRecordsMatch'>none</error></OAI-PMH>"),
+        path if path.starts_with("/oai") => {
+            let record = "<record><header status='deleted'><identifier>oai:arXiv.org:2608.00009</identifier></header></record>";
+            Answer::new(200, vec![], format!("<OAI-PMH><ListRecords>{record}</ListRecords></OAI-PMH>").as_bytes())
+        }
+        path if path.starts_with("/graph") => Answer::new(200, vec![], b"{\"total\": 0, \"offset\": 0}"),
+        _ => feed(0, 0, &[]),
+    });
+    let kin = Kin::new();
+    let ran = run(&kin, &server, &["add", "oai:none", "oai:some", "s2:nothing", "arxiv:query=all:nothing", "hf:2026-08-09"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains("1 record of 0 papers") && ran.err.contains("1 deleted by their source"), "{ran:?}");
+}
+
+#[test]
+fn a_limit_ends_the_questions_too() {
+    let server = Server::start(|request: &Request| {
+        let start = request.path.rsplit("start=").next().and_then(|start| start.parse::<usize>().ok()).unwrap_or(0);
+        feed(9, start, &[entry(&format!("2608.0000{start}"), 1, "2026-08-01", "One"), entry(&format!("2608.0001{start}"), 1, "2026-08-01", "Two")])
+    });
+    let kin = Kin::new();
+    let ran = run(&kin, &server, &["add", "--limit", "3", "arxiv:query=all:x"]);
+    assert!(ran.code == 0 && ran.err.contains("3 records of 3 papers"), "{ran:?}");
+    assert_eq!(paths(&server).len(), 2);
+}
+
+#[test]
+fn an_empty_page_where_there_are_papers_is_no_end() {
+    let server = Server::start(|request: &Request| match request.path.contains("start=0") {
+        true => feed(9, 0, &[entry("2608.00001", 1, "2099-08-01", "One")]),
+        false => feed(9, 1, &[]),
+    });
+    let kin = Kin::new();
+    for _ in 0..2 {
+        let before = server.asked().len();
+        let ran = run(&kin, &server, &["add", "arxiv:cs.LG"]);
+        assert!(ran.code == 1 && ran.err.contains("an empty page where it says that there is more"), "{ran:?}");
+        assert!(server.asked().len() > before + 2, "it is asked for again, and not kept");
+    }
+    assert_eq!(kin.json(&["status", "--json"])["papers"], 1);
+}
+
+#[test]
 fn other_indexes_are_asked_by_words_and_crossref_by_a_doi() {
     let server = Server::start(|request: &Request| {
         let body = match request.path.as_str() {
@@ -197,6 +257,10 @@ fn a_paper_that_the_library_lacks_is_fetched_and_kept_when_asked() {
     let before = server.asked().len();
     assert_eq!(run(&kin, &server, &["similar", "arxiv:2608.00001"]).code, 0);
     assert_eq!(server.asked().len(), before, "a paper that is there is not fetched");
+    let titled = kin.write("titled.jsonl", "{\"title\": \"Mining arXiv at scale\", \"abstract\": \"x\"}\n");
+    assert_eq!(kin.run(&["add", titled.to_str().unwrap()]).code, 0);
+    let ran = kin.run(&["similar", "arxiv:2508.13426", "--offline"]);
+    assert!(ran.code == 1 && ran.err.contains("set to offline"), "a part of a title has no such weight: {ran:?}");
     let ran = kin.run(&["similar", "2608.00009"]);
     assert!(ran.code == 1 && ran.err.contains("`paperkin similar arxiv:2608.00009` fetches it"), "{ran:?}");
 }

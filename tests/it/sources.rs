@@ -132,6 +132,22 @@ fn columns_may_be_told_and_records_limited_and_vectors_wait() {
     assert_eq!(kin.run(&["add", table, "--columns", "title"]).code, 2);
 }
 
+#[test]
+fn a_text_that_was_not_embedded_is_replaced_later_and_references_replace_none() {
+    let kin = Kin::new();
+    let version = |version: u32, text: &str| format!("{{\"id\": \"2508.13426v{version}\", \"title\": \"T {version}\", \"abstract\": \"{text}\"}}\n");
+    let show = || kin.json(&["show", "2508.13426", "--json"])[0].clone();
+    let (first, second) = (kin.write("1.jsonl", version(1, "First text.")), kin.write("2.jsonl", version(2, "Second text.")));
+    assert_eq!(kin.run(&["add", first.to_str().unwrap()]).code, 0);
+    assert_eq!(kin.run(&["add", second.to_str().unwrap(), "--no-embed"]).code, 0);
+    let ran = kin.run(&["add", second.to_str().unwrap()]);
+    assert!(ran.err.contains("1 embedded"), "{ran:?}");
+    assert_eq!((show()["abstract"].as_str(), show()["version"].as_u64()), (Some("Second text."), Some(2)));
+    kin.write("c.bib", "@misc{k, title = {T 9}, url = {https://arxiv.org/abs/2508.13426v9}}");
+    assert_eq!(kin.run(&["add", "c.bib", "--title-only"]).code, 0);
+    assert_eq!((show()["abstract"].as_str(), show()["title"].as_str(), show()["version"].as_u64()), (Some("Second text."), Some("T 2"), Some(2)));
+}
+
 fn read(bytes: &[u8], format: Option<paperkin::source::Format>) -> usize {
     let options = paperkin::source::Options { format, ..Default::default() };
     paperkin::source::open("x", bytes, &options).map_or(0, |reader| reader.count())
