@@ -13,6 +13,8 @@ use serde::Deserialize;
 
 use crate::args::Global;
 
+// Without the network, nobody asks for what servers are told.
+#[cfg_attr(not(feature = "remote"), allow(dead_code))]
 pub(crate) struct Settings {
     library: Option<PathBuf>,
     pub model: String,
