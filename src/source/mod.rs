@@ -228,7 +228,7 @@ pub fn open<'a>(origin: &str, input: impl BufRead + 'a, options: &Options) -> Re
 #[cfg(feature = "parquet")]
 fn parquet<'a>(origin: &str, input: impl BufRead, columns: &[Column]) -> Result<Box<dyn Iterator<Item = Result<Item>> + 'a>> {
     let columns = columns.to_vec();
-    Ok(Box::new(parquet::read(origin, input, move |record| jsonl::paper_of(table::named(record, &columns)))?))
+    Ok(Box::new(parquet::read(origin, input, move |record| table::named(record, &columns).and_then(jsonl::paper_of))?))
 }
 
 #[cfg(not(feature = "parquet"))]

@@ -82,20 +82,26 @@ fn guessed(header: &[String]) -> Vec<Option<&'static str>> {
     fields
 }
 
-/// The columns that hold something: what, and which.
-fn columns(header: &[String], told: &[Column]) -> Result<Vec<(&'static str, usize)>, String> {
+/// What each column holds, as its name tells or as was told.
+fn fields(header: &[String], told: &[Column]) -> Result<Vec<Option<&'static str>>, String> {
     let mut fields = guessed(header);
     for column in told {
         let called = NAMES.iter().find(|(field, _)| *field == column.field).map(|(field, _)| *field);
         let field = called.ok_or_else(|| format!("no field {:?}; expected one of {}", column.field, fields_list()))?;
-        let by_name =
-            header.iter().position(|name| *name == column.name).or_else(|| header.iter().position(|name| name.eq_ignore_ascii_case(&column.name)));
+        let by_name = header.iter().position(|name| *name == column.name);
+        let by_letters = || header.iter().position(|name| name.eq_ignore_ascii_case(&column.name));
         let by_number = || column.name.parse().ok().filter(|number| (1..=header.len()).contains(number)).map(|number: usize| number - 1);
-        let place = by_name.or_else(by_number).ok_or_else(|| format!("no column {:?}; the columns are {}", column.name, header.join(", ")))?;
+        let place = by_name.or_else(by_letters).or_else(by_number);
+        let place = place.ok_or_else(|| format!("no column {:?}; the columns are {}", column.name, header.join(", ")))?;
         fields.iter_mut().filter(|own| **own == Some(field)).for_each(|own| *own = None);
         fields[place] = Some(field);
     }
-    let columns: Vec<_> = fields.into_iter().enumerate().filter_map(|(place, field)| Some((field?, place))).collect();
+    Ok(fields)
+}
+
+/// The columns that hold something: what, and which.
+fn columns(header: &[String], told: &[Column]) -> Result<Vec<(&'static str, usize)>, String> {
+    let columns: Vec<_> = fields(header, told)?.into_iter().enumerate().filter_map(|(place, field)| Some((field?, place))).collect();
     match columns.iter().any(|(field, _)| *field == "title") {
         true => Ok(columns),
         false => Err(format!("no column is called title; the columns are {}", header.join(", "))),
@@ -153,26 +159,14 @@ pub(super) fn read<'a>(origin: &str, head: &[u8], input: impl BufRead + 'a, told
 
 /// A record of a table that is not text, with the keys of our JSON lines for the names of its columns.
 #[cfg(feature = "parquet")]
-pub(super) fn named(record: Map<String, Value>, told: &[Column]) -> Map<String, Value> {
+pub(super) fn named(record: Map<String, Value>, told: &[Column]) -> Result<Map<String, Value>, String> {
     let header: Vec<String> = record.keys().cloned().collect();
-    let mut fields = guessed(&header);
-    for column in told {
-        let place = header.iter().position(|name| *name == column.name);
-        let field = NAMES.iter().find(|(field, _)| *field == column.field).map(|(field, _)| *field);
-        if let (Some(place), Some(field)) = (place, field) {
-            fields.iter_mut().filter(|own| **own == Some(field)).for_each(|own| *own = None);
-            fields[place] = Some(field);
-        }
-    }
     // What has no other meaning keeps its name, which may be one that only our JSON lines know.
-    let own = |(field, (name, value)): (&Option<&str>, (String, Value))| match field {
-        Some(field) => ((*field).to_owned(), value),
-        None => (name, value),
-    };
-    let mut record: Vec<_> = fields.iter().zip(record).map(own).collect();
+    let own = |(field, (name, value)): (Option<&str>, (String, Value))| (field.map_or(name, str::to_owned), value);
+    let mut record: Vec<_> = fields(&header, told)?.into_iter().zip(record).map(own).collect();
     // Of two of one name, the one that was found counts.
     record.reverse();
-    record.into_iter().collect()
+    Ok(record.into_iter().collect())
 }
 
 fn paper(row: &ByteRecord, columns: &[(&'static str, usize)], tells_id: bool) -> Result<Paper, String> {
