@@ -113,6 +113,9 @@ pub struct Report {
     pub failures: Vec<Failure>,
     /// Inputs that could not be read at all.
     pub failed_inputs: u64,
+    /// The numbers, from 0, of inputs of which something was not read: what could not be, or what was not asked for.
+    #[serde(skip)]
+    pub incomplete: Vec<usize>,
     /// Files in directories that hold nothing paperkin reads.
     pub skipped_files: u64,
     /// What a reader had to guess.

@@ -33,7 +33,7 @@ pub(super) struct Group {
 ///
 /// What was read before an error is sent.
 pub(super) fn read(inputs: Vec<Input>, options: &Options, groups: SyncSender<Group>) -> Result<Report> {
-    let mut reader = Reader { options, expected: None, groups, open: Group::default(), bytes: 0, report: Report::default() };
+    let mut reader = Reader { options, is_whole: true, expected: None, groups, open: Group::default(), bytes: 0, report: Report::default() };
     let read = reader.read_all(inputs);
     reader.send()?;
     read.map(|()| reader.report)
@@ -41,6 +41,8 @@ pub(super) fn read(inputs: Vec<Input>, options: &Options, groups: SyncSender<Gro
 
 struct Reader<'a> {
     options: &'a Options,
+    /// Nothing of the input was lost so far.
+    is_whole: bool,
     /// Of the pages that are read.
     expected: Option<source::Format>,
     groups: SyncSender<Group>,
@@ -53,11 +55,13 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn read_all(&mut self, inputs: Vec<Input>) -> Result<()> {
         let is_only_one = inputs.len() == 1;
-        for input in inputs {
-            if self.is_enough() {
-                break;
+        for (number, input) in inputs.into_iter().enumerate() {
+            self.is_whole = true;
+            let read = if self.is_enough() { Ok(()) } else { self.read(input) };
+            if read.is_err() || !self.is_whole || self.is_enough() {
+                self.report.incomplete.push(number);
             }
-            match self.read(input) {
+            match read {
                 Ok(()) => {}
                 Err(
                     error @ (Error::UnknownFormat { .. }
@@ -162,6 +166,12 @@ impl Reader<'_> {
                 Item::Deleted(_) => {
                     self.report.read += 1;
                     self.report.deleted += 1;
+                }
+                Item::Lost(failure) => {
+                    self.report.read += 1;
+                    self.report.failed += 1;
+                    self.is_whole = false;
+                    self.tell(failure);
                 }
                 Item::Failed(failure) => {
                     self.report.read += 1;

@@ -68,7 +68,9 @@ impl Library {
         if !wants_vector(paper, title_only) {
             return Ok(Plan::NoVector);
         }
-        let Some(&row) = self.identify(paper)?.first() else { return Ok(Plan::Vector(hash)) };
+        let rows = self.identify(paper)?;
+        // Where papers are joined, the text of the one that stays may be that of another before this one is looked at.
+        let [row] = rows[..] else { return Ok(Plan::Vector(hash)) };
         let stored = self.stored(row)?;
         let has_vector = self.vector_hash(row)? == Some(hash);
         if has_vector {

@@ -71,11 +71,16 @@ impl When<'_> {
         self.now.strftime("%Y-%m-%d").to_string()
     }
 
+    /// What to note where not all was read, and nothing was noted before: the next reading begins where this one did.
+    pub fn again(&self) -> String {
+        self.since(None).saturating_add(Span::new().days(OVERLAP)).to_string()
+    }
+
     /// From which day on what is new is asked for.
     fn since(&self, told: Option<Date>) -> Date {
         let before = |day: Date, days| day.saturating_sub(Span::new().days(days));
         let today = self.now.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let last = || self.last.and_then(|day| day.parse().ok()).map(|day: Date| before(day.min(today), OVERLAP));
+        let last = || self.last.and_then(|day| day.parse().ok()).map(|day: Date| before(day, OVERLAP).min(today));
         told.or_else(last).unwrap_or_else(|| before(today, FIRST_DAYS))
     }
 }
@@ -241,9 +246,11 @@ mod tests {
         assert_eq!(since(None, None), "2026-08-04");
         assert_eq!(since(Some("2026-08-10"), None), "2026-07-31");
         // A clock went backwards.
-        assert_eq!(since(Some("2027-01-01"), None), "2026-08-01");
+        assert_eq!(since(Some("2027-01-01"), None), "2026-08-11");
         assert_eq!(since(Some("2026-08-10"), Some("2026-01-01")), "2026-01-01");
         assert_eq!(when(None).cursor(), "2026-08-11");
+        let again = when(None).again();
+        assert_eq!(since(Some(&again), None), "2026-08-04", "even later");
     }
 
     #[test]

@@ -28,7 +28,17 @@ const LONGEST_STRING: usize = 1 << 14;
 /// True if one of the first lines begins an entry.
 pub(super) fn is_bibtex(text: &str) -> bool {
     const LOOKED_AT: usize = 200;
-    text.lines().take(LOOKED_AT).any(|line| begins_entry(line.trim_start()).is_some())
+    // Other texts have words behind an `@` and braces too; in an entry there are a key and a comma.
+    let has_key = |line: &str, opening: usize| {
+        let rest = line[opening + 1..].trim();
+        let key = rest.split(',').next().unwrap_or_default();
+        rest.is_empty() || rest.contains(',') && !key.trim_end().contains(|c: char| c.is_whitespace() || "{}()=".contains(c))
+    };
+    let is_entry = |line: &str| match begins_entry(line) {
+        Some((kind, opening)) => matches!(kind.to_ascii_lowercase().as_str(), "string" | "comment" | "preamble") || has_key(line, opening),
+        None => false,
+    };
+    text.lines().take(LOOKED_AT).any(|line| is_entry(line.trim_start()))
 }
 
 /// The type of the entry that a line begins, and where its opening brace is: `@article{`, `@article (`.
@@ -380,7 +390,7 @@ mod tests {
         let items =
             all(&format!("@string{{a = a # a}}\n@string{{b = a # a}}\n@misc{{x, title = b # {{{}t{}}} }}", "{".repeat(5000), "}".repeat(5000)));
         assert_eq!(paper(&items[0]).title, "aaaat");
-        for text in ["", "a@b.org", "@ {", "An @mention{", "@1{"] {
+        for text in ["Notes\n@todo (read it)\n", " * @param {string} x", "@Override (x)", "", "a@b.org", "@ {", "An @mention{", "@1{"] {
             assert!(!is_bibtex(text), "{text}");
         }
     }

@@ -108,25 +108,40 @@ fn tag(text: &str) -> Option<(usize, bool)> {
 pub(super) fn says_withdrawn(comment: &str, abstract_text: &str) -> bool {
     /// Before what it says, a notice names what it is about: `This paper has been withdrawn by its author`.
     const LONGEST: usize = 120;
+    const SUBJECTS: [&str; 12] = [
+        "this paper ",
+        "this article ",
+        "this submission ",
+        "this manuscript ",
+        "this preprint ",
+        "this work ",
+        "this version of the paper ",
+        "the paper ",
+        "the paper referred to in the title ",
+        "paper ",
+        "article ",
+        "submission ",
+    ];
+    const VERBS: [&str; 6] =
+        ["has been withdrawn", "was withdrawn", "is withdrawn", "is being withdrawn", "has been temporarily withdrawn", "is now withdrawn"];
+    const OTHERS: [&str; 7] = [
+        "withdrawn by",
+        "withdrawn due",
+        "withdrawn because",
+        "withdrawn:",
+        "the authors have withdrawn",
+        "author has withdrawn",
+        "retracted by the author",
+    ];
     let says = |text: &str| {
         let text = text[..text.floor_char_boundary(LONGEST)].to_ascii_lowercase();
-        let subject =
-            ["this paper ", "this article ", "this submission ", "this manuscript ", "this work ", "the paper ", "paper ", "article ", "submission "];
-        let said = subject.iter().find_map(|subject| text.strip_prefix(subject)).unwrap_or(&text);
-        [
-            "withdrawn",
-            "has been withdrawn",
-            "was withdrawn",
-            "is withdrawn",
-            "is being withdrawn",
-            "has been temporarily withdrawn",
-            "is now withdrawn",
-        ]
-        .iter()
-        .any(|verb| said.starts_with(verb))
+        let text = text.trim();
+        let said = SUBJECTS.iter().filter_map(|subject| text.strip_prefix(subject)).any(|said| VERBS.iter().any(|verb| said.starts_with(verb)));
+        // A journal or a conference may be what a paper is withdrawn from.
+        said && !text.contains("withdrawn from") || text == "withdrawn" || OTHERS.iter().any(|said| text.starts_with(said))
     };
     // A comment may tell of pages first.
-    comment.split(['.', ';', ',']).any(|sentence| says(sentence.trim())) || says(abstract_text)
+    comment.split(['.', ';', ',']).any(|sentence| says(sentence)) || says(abstract_text)
 }
 
 fn is_bot_comment(text: &str) -> bool {
@@ -166,6 +181,8 @@ mod tests {
         assert!(says_withdrawn("", "This paper has been withdrawn by the author."));
         assert!(says_withdrawn("12 pages; withdrawn by the authors", ""));
         assert!(!says_withdrawn("12 pages", "We study how money is withdrawn. This paper has been written."));
+        assert!(says_withdrawn("The authors have withdrawn this paper", "") && says_withdrawn("", "This version of the paper has been withdrawn."));
+        assert!(!says_withdrawn("Withdrawn from COLT 2020", "Withdrawn behaviors in children are studied."));
         assert!(!says_withdrawn("replaces the withdrawn arXiv:2508.13426", "This paper studies what happens after liquidity has been withdrawn."));
     }
 

@@ -250,7 +250,7 @@ mod tests {
             (b"junk\n{\"title\": \"T\"}\n", Ok(Kind::JsonLines)),
             (b"Daily Papers job finished\n", Err("no known format")),
             (b"title,abstract\nT,A\n", Ok(Kind::Table)),
-            (b"\"Key\"\t\"Title\"\nk\tT\n", Ok(Kind::Table)),
+            (b"\"Url\"\t\"Title\"\nk\tT\n", Ok(Kind::Table)),
             (b"% x\n@Article{k,\n", Ok(Kind::Bibtex)),
             (b"TY  - JOUR\nTI  - T\n", Ok(Kind::Ris)),
             (b"dear sir", Err("begins with \"dear sir\"")),

@@ -26,7 +26,7 @@ pub(super) fn records<'a>(
     paper: impl Fn(&[u8]) -> Result<Option<Paper>, String> + 'a,
 ) -> impl Iterator<Item = Result<Item>> + 'a {
     let (origin, mut number) = (origin.to_owned(), 0u64);
-    let mut splitter = Splitter { input, lists, state: State::default() };
+    let mut splitter = Splitter { input, lists, state: State::default(), is_over: false };
     std::iter::from_fn(move || {
         loop {
             let piece = match splitter.next().map_err(|e| Error::io("cannot read", origin.as_ref(), e)).transpose()? {
@@ -38,13 +38,27 @@ pub(super) fn records<'a>(
                 Piece::Fault(reason) => Err(reason),
             };
             number += 1;
+            let place = || format!("{origin}: record {number}");
             match paper {
+                Err(reason) if splitter.is_over => return Some(Ok(Item::Lost(Failure { place: place(), reason }))),
                 Ok(Some(paper)) => return Some(Ok(Item::Paper(Box::new(paper)))),
                 Ok(None) => number -= 1,
-                Err(reason) => return Some(Ok(Item::Failed(Failure { place: format!("{origin}: record {number}"), reason }))),
+                Err(reason) => return Some(Ok(Item::Failed(Failure { place: place(), reason }))),
             }
         }
     })
+}
+
+/// The first record of a text, as far as it is there.
+pub(super) fn first(text: &[u8], lists: &'static [Path]) -> Option<Vec<u8>> {
+    let mut splitter = Splitter { input: text, lists, state: State::default(), is_over: false };
+    loop {
+        match splitter.next() {
+            Ok(Some(Piece::Record(record))) => return Some(record),
+            Ok(Some(Piece::Fault(_))) if !splitter.is_over => {}
+            _ => return None,
+        }
+    }
 }
 
 /// A part of a document.
@@ -59,6 +73,8 @@ struct Splitter<R> {
     input: R,
     lists: &'static [Path],
     state: State,
+    /// The input ended.
+    is_over: bool,
 }
 
 /// Where in a document the reading is.
@@ -92,6 +108,7 @@ impl<R: BufRead> Splitter<R> {
             if bytes.is_empty() {
                 let is_open = self.state.depth > 0 || self.state.in_string;
                 self.state = State::default();
+                self.is_over = true;
                 return Ok(is_open.then(|| Piece::Fault("the JSON is cut off".to_owned())));
             }
             let (taken, piece) = self.state.take(bytes, self.lists);
@@ -266,7 +283,7 @@ mod tests {
     fn split(text: &str, lists: &'static [Path]) -> Vec<String> {
         let read = |size| {
             let input = std::io::BufReader::with_capacity(size, text.as_bytes());
-            let mut splitter = Splitter { input, lists, state: State::default() };
+            let mut splitter = Splitter { input, lists, state: State::default(), is_over: false };
             let pieces = std::iter::from_fn(move || splitter.next().unwrap());
             let shown = pieces.map(|piece| match piece {
                 Piece::Record(bytes) => String::from_utf8(bytes).unwrap(),
@@ -336,7 +353,7 @@ mod tests {
     }
 
     fn split_once(text: &str) -> Vec<String> {
-        let mut splitter = Splitter { input: text.as_bytes(), lists: &[], state: State::default() };
+        let mut splitter = Splitter { input: text.as_bytes(), lists: &[], state: State::default(), is_over: false };
         let pieces = std::iter::from_fn(move || splitter.next().unwrap());
         pieces.map(|piece| if let Piece::Record(bytes) = piece { String::from_utf8(bytes).unwrap() } else { "!".to_owned() }).collect()
     }

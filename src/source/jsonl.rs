@@ -214,7 +214,8 @@ fn parsed_names(authors: &Value) -> Option<Vec<String>> {
         let part = |place: usize| parts[place].as_str().unwrap_or_default();
         clean_text(&[part(1), part(0), part(2)].join(" "))
     };
-    authors.as_array().map(|authors| authors.iter().map(name).filter(|name| !name.is_empty()).collect())
+    let names: Vec<String> = authors.as_array()?.iter().map(name).filter(|name| !name.is_empty()).collect();
+    (!names.is_empty()).then_some(names)
 }
 
 fn cleaned(texts: Vec<String>, clean: fn(&str) -> String) -> Vec<String> {

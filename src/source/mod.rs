@@ -155,6 +155,8 @@ pub enum Item {
     Paper(Box<Paper>),
     /// A record that is not a paper, and why.
     Failed(Failure),
+    /// Why what follows in the input is lost.
+    Lost(Failure),
     /// A source says that it no longer has this paper.
     Deleted(PaperId),
     /// Something that the reader had to guess, for a person to know.

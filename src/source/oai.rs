@@ -4,17 +4,20 @@ use std::io::BufRead;
 
 use super::clean::{clean, clean_abstract, clean_text, says_withdrawn, without_tags};
 use super::xml::{Element, records};
-use super::{Item, Options};
+use super::{Failure, Item, Options};
 use crate::error::Result;
 use crate::paper::{Date, Paper, PaperId, parse_date};
 
 /// Reads the records of an answer to `ListRecords` or `GetRecord`.
 pub(super) fn read<'a>(origin: &str, input: impl BufRead + 'a, options: &Options) -> impl Iterator<Item = Result<Item>> + 'a {
-    let day = options.day;
+    let (day, place) = (options.day, origin.to_owned());
     records(origin, input, &["record", "error"], move |record| match record.name.as_str() {
         // Nothing new is no error.
         "error" if record.attribute("code") == "noRecordsMatch" => Ok(None),
-        "error" => Err(format!("the archive answered with an error: {} {}", record.attribute("code"), clean(&record.text))),
+        "error" => {
+            let reason = format!("the archive answered with an error: {} {}", record.attribute("code"), clean(&record.text));
+            Ok(Some(Item::Lost(Failure { place: place.clone(), reason })))
+        }
         _ => match deleted(record) {
             Some(id) => Ok(Some(Item::Deleted(id))),
             None => paper(record, day).map(|paper| Some(Item::Paper(Box::new(paper)))),
@@ -120,7 +123,7 @@ mod tests {
     #[test]
     fn an_error_is_told() {
         let items = all(r#"<OAI-PMH><error code="badArgument">No such set</error></OAI-PMH>"#);
-        assert!(matches!(&items[..], [Item::Failed(failure)] if failure.reason.contains("badArgument No such set")));
+        assert!(matches!(&items[..], [Item::Lost(failure)] if failure.reason.contains("badArgument No such set")));
         assert!(all(r#"<OAI-PMH><error code="noRecordsMatch">No matches</error></OAI-PMH>"#).is_empty());
     }
 }

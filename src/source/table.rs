@@ -43,7 +43,7 @@ const NAMES: [(&str, &[&str]); 18] = [
     ("verbatim", &["verbatim"]),
 ];
 
-/// True if a text begins with a header that names a title among other columns.
+/// True if a text begins with a header that names a title and something else of a paper.
 pub(super) fn is_table(head: &[u8]) -> bool {
     delimiter(head).is_some()
 }
@@ -53,7 +53,9 @@ fn delimiter(head: &[u8]) -> Option<u8> {
     let named = |&delimiter: &u8| {
         let header = header(head, delimiter)?;
         let known = guessed(&header);
-        (known.contains(&Some("title")) && header.len() > 1).then_some((known.iter().flatten().count(), delimiter))
+        // A sentence may begin with the word, and a table of anything has titles.
+        let count = known.iter().flatten().count();
+        (known.contains(&Some("title")) && count > 1).then_some((count, delimiter))
     };
     // Of two that name as much, the first.
     DELIMITERS.iter().filter_map(named).rev().max_by_key(|(known, _)| *known).map(|(_, delimiter)| delimiter)
@@ -68,10 +70,14 @@ fn header(head: &[u8], delimiter: u8) -> Option<Vec<String>> {
     Some(record.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect())
 }
 
+/// A column's name as it is compared.
+fn letters(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
 /// What each column holds, as far as its name tells. Of several that hold the same, the name that stands first in `NAMES` counts.
 fn guessed(header: &[String]) -> Vec<Option<&'static str>> {
-    let plain = |name: &String| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
-    let names: Vec<String> = header.iter().map(plain).collect();
+    let names: Vec<String> = header.iter().map(|name| letters(name)).collect();
     let mut fields = vec![None; header.len()];
     for (field, called) in NAMES {
         let place = called.iter().find_map(|name| names.iter().position(|own| own == name));
@@ -112,6 +118,14 @@ fn fields_list() -> String {
     NAMES.map(|(field, _)| field).join(", ")
 }
 
+/// How to read some columns.
+struct Ways {
+    /// Somebody said which column holds ids.
+    tells_id: bool,
+    /// Names have the last one first.
+    is_inverted: bool,
+}
+
 /// Reads row by row; `head` is the beginning of the input, which holds the header.
 pub(super) fn read<'a>(origin: &str, head: &[u8], input: impl BufRead + 'a, told: &[Column]) -> Result<impl Iterator<Item = Result<Item>> + 'a> {
     let told_delimiter = || DELIMITERS.into_iter().find(|delimiter| header(head, *delimiter).is_some_and(|header| columns(&header, told).is_ok()));
@@ -126,20 +140,31 @@ pub(super) fn read<'a>(origin: &str, head: &[u8], input: impl BufRead + 'a, told
         }
         error
     })?;
-    let tells_id = told.iter().any(|column| column.field == "id");
+    // Zotero and Scopus write `Last, First` in columns of these names.
+    let is_inverted = |name: &str| matches!(letters(name).as_str(), "author" | "authorfullnames");
+    let ways = Ways {
+        tells_id: told.iter().any(|column| column.field == "id"),
+        is_inverted: columns.iter().any(|(field, place)| *field == "authors" && is_inverted(&header[*place])),
+    };
     let mut input = input;
     if head.starts_with(EXCEL) {
         input.skip_until(b'\n').map_err(|e| crate::Error::io("cannot read", origin.as_ref(), e))?;
     }
     let (input, meter) = Metered::new(input, "the end of a row");
     let mut reader = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(input);
-    let (origin, width, mut row, mut is_over) = (origin.to_owned(), header.len(), ByteRecord::new(), false);
+    let (origin, width, mut row, mut number, mut is_over) = (origin.to_owned(), header.len(), ByteRecord::new(), 0u64, false);
     Ok(std::iter::from_fn(move || {
         if is_over {
             return None;
         }
         meter.reset();
-        let read = reader.read_byte_record(&mut row);
+        let mut read = reader.read_byte_record(&mut row);
+        // Tables that are written with lines have one below the header.
+        while number == 0 && matches!(read, Ok(true)) && row.iter().flatten().all(|b| matches!(b, b'-' | b':' | b' ')) {
+            meter.reset();
+            read = reader.read_byte_record(&mut row);
+        }
+        number += 1;
         let line = row.position().map_or(0, csv::Position::line);
         let failed = |reason| Item::Failed(Failure { place: format!("{origin}:{line}"), reason });
         Some(Ok(match read {
@@ -148,10 +173,10 @@ pub(super) fn read<'a>(origin: &str, head: &[u8], input: impl BufRead + 'a, told
             Ok(true) if row.iter().skip(width).any(|value| !value.trim_ascii().is_empty()) => {
                 failed(format!("expected {width} values, got {}", row.len()))
             }
-            Ok(true) => paper(&row, &columns, tells_id).map_or_else(failed, |paper| Item::Paper(Box::new(paper))),
+            Ok(true) => paper((&row, number), &columns, &ways).map_or_else(failed, |paper| Item::Paper(Box::new(paper))),
             Err(error) => {
                 is_over = true;
-                failed(format!("{error}; what follows is lost"))
+                Item::Lost(Failure { place: format!("{origin}:{line}"), reason: format!("{error}; what follows is lost") })
             }
         }))
     }))
@@ -169,7 +194,7 @@ pub(super) fn named(record: Map<String, Value>, told: &[Column]) -> Result<Map<S
     Ok(record.into_iter().collect())
 }
 
-fn paper(row: &ByteRecord, columns: &[(&'static str, usize)], tells_id: bool) -> Result<Paper, String> {
+fn paper((row, number): (&ByteRecord, u64), columns: &[(&'static str, usize)], ways: &Ways) -> Result<Paper, String> {
     let value = |place: usize| without_mark(String::from_utf8_lossy(row.get(place).unwrap_or_default()).trim()).to_owned();
     let values = columns.iter().map(|&(field, place)| (field, value(place))).filter(|(_, value)| !value.is_empty());
     let mut record = Map::new();
@@ -177,17 +202,17 @@ fn paper(row: &ByteRecord, columns: &[(&'static str, usize)], tells_id: bool) ->
     for (field, value) in values {
         let is_arxiv_or_doi = |id: &&str| matches!(PaperId::parse(id).kind(), Kind::Arxiv | Kind::Doi);
         match field {
-            "authors" => drop(record.insert(field.to_owned(), list(&value, true))),
-            "categories" => drop(record.insert(field.to_owned(), list(&value, false))),
-            "ids" => match list(&value, false) {
+            "authors" => drop(record.insert(field.to_owned(), names(&value, ways.is_inverted))),
+            "categories" => drop(record.insert(field.to_owned(), list(&value))),
+            "ids" => match list(&value) {
                 Value::Array(ids) => named.extend(ids),
                 one => named.push(one),
             },
             // The number of a row names no paper elsewhere.
-            "id" if !tells_id && value.bytes().all(|b| b.is_ascii_digit()) => {}
+            "id" if !ways.tells_id && (value == number.to_string() || value == (number - 1).to_string()) => {}
             "extra" => named.extend(value.split_whitespace().filter(is_arxiv_or_doi).map(Value::from)),
             "withdrawn" | "verbatim" => {
-                drop(record.insert(field.to_owned(), (!matches!(value.to_ascii_lowercase().as_str(), "false" | "no" | "0")).into()))
+                drop(record.insert(field.to_owned(), matches!(value.to_ascii_lowercase().as_str(), "true" | "yes" | "1" | "t" | "y").into()))
             }
             _ => {
                 if field == "url" && is_arxiv_or_doi(&value.as_str()) {
@@ -207,15 +232,23 @@ fn without_mark(text: &str) -> &str {
     if rest.trim_start_matches('\'').starts_with(['=', '+', '-', '@']) { rest } else { text }
 }
 
-/// A JSON list; or texts between semicolons, of which those with one comma are names with the last name first.
-fn list(text: &str, of_names: bool) -> Value {
+/// A JSON list, or texts between semicolons.
+fn list(text: &str) -> Value {
     match serde_json::from_str(text) {
         Ok(Value::Array(values)) => Value::from(values),
-        _ if text.contains(';') || of_names && is_one_name(text) => {
-            let part = |part: &str| if of_names { last_name_last(without_number(part.trim())) } else { part.trim().to_owned() };
-            Value::from(text.split(';').map(part).collect::<Vec<_>>())
-        }
+        _ if text.contains(';') => Value::from(text.split(';').map(str::trim).collect::<Vec<_>>()),
         _ => Value::from(text),
+    }
+}
+
+/// [`list`] of names, of which those with one comma have the last name first.
+fn names(text: &str, is_inverted: bool) -> Value {
+    let name = |name: &str| last_name_last(without_number(name.trim()));
+    match list(text) {
+        Value::Array(values) if text.starts_with('[') => Value::from(values),
+        Value::Array(_) => Value::from(text.split(';').map(name).collect::<Vec<_>>()),
+        _ if is_one_name(text) || is_inverted && text.matches(',').count() == 1 => Value::from(vec![name(text)]),
+        other => other,
     }
 }
 
@@ -271,7 +304,14 @@ mod tests {
             (vec!["Ada Lovelace".into(), "Alan Turing".into()], vec!["Smith J".into(), "Doe A.".into()])
         );
         assert_eq!((authors("Lovelace, Ada"), authors("van Gogh, Vincent")), (vec!["Ada Lovelace".to_owned()], vec!["Vincent van Gogh".to_owned()]));
-        assert!(one("id,title\n7,T\n").ids.is_empty(), "the number of a row is no id");
+        let zotero = |author: &str| one(&format!("Title,Author,DOI\nT,\"{author}\",\n")).authors;
+        assert_eq!(
+            (zotero("García Márquez, Gabriel"), zotero("Le Cun, Yann (123)")),
+            (vec!["Gabriel García Márquez".to_owned()], vec!["Yann Le Cun".to_owned()])
+        );
+        assert!(one("id,title\n1,T\n").ids.is_empty(), "the number of a row is no id");
+        assert_eq!(one("id,title\n12345,T\n").id().to_string(), "12345");
+        assert_eq!(one("title|abstract\n---|:--\nT|A\n").title, "T");
     }
 
     #[test]
@@ -289,7 +329,17 @@ mod tests {
 
     #[test]
     fn other_text_is_no_table() {
-        for text in ["", "title", "The title, as it was", "name,abstract\n", "{\"title\": 1, \"b\": 2}", "title\nabstract\n"] {
+        for text in [
+            "",
+            "title",
+            "The title, as it was",
+            "name,abstract\n",
+            "{\"title\": 1, \"b\": 2}",
+            "title\nabstract\n",
+            "Title, authors and abstract of what we read\n\nSome prose, and more.\n",
+            "level;title;msg\nINFO;started;x\n",
+            "name,title,email\nA,Dr.,b\n",
+        ] {
             assert!(!is_table(text.as_bytes()), "{text}");
         }
     }

@@ -76,6 +76,17 @@ impl Reading<'_> {
         true
     }
 
+    /// Text must not go on with the name of a command that stays: `\quad\text{with}`.
+    fn part(&mut self) {
+        /// No name is longer.
+        const LONGEST: usize = 32;
+        let behind = &self.out[self.out.floor_char_boundary(self.out.len().saturating_sub(LONGEST))..];
+        let before = behind.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        if before.len() < behind.len() && before.ends_with('\\') {
+            self.out.push(' ');
+        }
+    }
+
     fn command(&mut self) -> bool {
         let after = &self.rest[1..];
         let name = &after[..after.bytes().take_while(u8::is_ascii_alphabetic).count()];
@@ -88,6 +99,7 @@ impl Reading<'_> {
         let length = 1 + name.len();
         let opens = self.rest[length..].starts_with('{');
         if FONTS.contains(&name) && opens {
+            self.part();
             self.braces.push(Brace::Goes);
             return self.put("", length + 1);
         }
@@ -106,6 +118,9 @@ impl Reading<'_> {
             // `\o{}` and `\L ` end the name without a meaning of their own.
             Some(text) if self.rest[length..].starts_with("{}") => self.put(text, length + 2),
             Some(text) => {
+                if text.starts_with(char::is_alphabetic) {
+                    self.part();
+                }
                 let is_letter = symbol(name).is_none();
                 let space = is_letter && self.rest[length..].starts_with(' ');
                 self.put(text, length + usize::from(space))
@@ -351,7 +366,7 @@ fn symbol(name: &str) -> Option<&'static str> {
 }
 
 #[rustfmt::skip]
-const SYMBOLS: [(&str, &str); 106] = [
+const SYMBOLS: [(&str, &str); 108] = [
     ("alpha", "α"), ("beta", "β"), ("gamma", "γ"), ("delta", "δ"), ("epsilon", "ε"), ("varepsilon", "ε"), ("zeta", "ζ"), ("eta", "η"),
     ("theta", "θ"), ("vartheta", "θ"), ("iota", "ι"), ("kappa", "κ"), ("lambda", "λ"), ("mu", "μ"), ("nu", "ν"), ("xi", "ξ"), ("pi", "π"),
     ("rho", "ρ"), ("varrho", "ρ"), ("sigma", "σ"), ("tau", "τ"), ("upsilon", "υ"), ("phi", "φ"), ("varphi", "φ"), ("chi", "χ"), ("psi", "ψ"),
@@ -364,7 +379,8 @@ const SYMBOLS: [(&str, &str); 106] = [
     ("Rightarrow", "⇒"), ("leftrightarrow", "↔"), ("mapsto", "↦"), ("oplus", "⊕"), ("otimes", "⊗"), ("ldots", "…"), ("dots", "…"),
     ("cdots", "⋯"), ("lesssim", "≲"), ("gtrsim", "≳"), ("degree", "°"), ("textdegree", "°"), ("log", "log"), ("ln", "ln"), ("exp", "exp"),
     ("min", "min"), ("max", "max"), ("sin", "sin"), ("cos", "cos"), ("tan", "tan"), ("lim", "lim"), ("sup", "sup"), ("inf", "inf"),
-    ("det", "det"), ("deg", "deg"), ("dim", "dim"), ("langle", "⟨"), ("rangle", "⟩"), ("textasciitilde", "~"), ("textendash", "–"),
+    ("det", "det"), ("deg", "deg"), ("dim", "dim"), ("langle", "⟨"), ("rangle", "⟩"), ("textasciitilde", "~"), ("textendash", "–"), ("textless", "<"),
+    ("textgreater", ">"),
 ];
 
 #[cfg(test)]
@@ -388,6 +404,7 @@ mod tests {
             ("an $\\frac{1}{2}$ and $\\mathcal{O}(n)$", "an $\\frac{1}{2}$ and $\\mathcal{O}(n)$"),
             ("costs $5 and $10, \\$7, ~50 of {sets}", "costs $5 and $10, $7, ~50 of {sets}"),
             ("C:\\temp \\unknown{x} \\", "C:\\temp \\unknown{x} \\"),
+            ("\\quad\\text{with} \\foo\\alpha", "\\quad with \\foo α"),
             ("it's 'quoted' 5'' long", "it's 'quoted' 5'' long"),
             ("{a} } {", "{a} } {"),
             ("{{{{{{\\emph}", "\\emph"),

@@ -20,24 +20,31 @@ use crate::paper::{Date, Paper, PaperId, parse_date};
 /// Words of an abstract whose places are given; more are a fault.
 const MOST_WORDS: u64 = 100_000;
 
-/// Which index a text is from, by the keys that only its papers have.
+/// Where the indexes keep their papers.
+const LISTS: &[json::Path] = &[&["data"], &["recommendedPapers"], &["results"], &["message", "items"], &["items"]];
+
+/// Which index a text is from, by the keys of its first record.
 pub(super) fn index_of(text: &str) -> Option<Format> {
-    let has = |key: &str| text.contains(&format!("\"{key}\""));
-    // Semantic Scholar begins a paper with its id; one of our own may have such a key too.
-    let begins_paper = || text.match_indices("\"paperId\"").any(|(at, _)| text[..at].trim_end().ends_with('{'));
-    let is_reference = || has("DOI") && (has("family") || text.contains("\"title\":[") || text.contains("\"title\": ["));
+    let first = json::first(text.as_bytes(), LISTS)?;
+    let record: Value = serde_json::from_slice(&first).ok()?;
+    let has = |key: &str| record.get(key).is_some();
+    let paper = if record["paper"].is_object() { &record["paper"] } else { &record };
+    let is_s2 = paper.get("paperId").is_some() && (paper.get("externalIds").is_some() || paper.get("id").is_none());
+    let is_openalex = has("display_name") && record["id"].as_str().is_some_and(|id| id.contains("openalex.org/W"));
+    // Of Crossref, and of CSL-JSON, in which reference managers write what they have.
+    let is_name = |author: &Value| author.get("family").is_some() || author.get("literal").is_some();
+    let has_names = record["author"].as_array().is_some_and(|authors| authors.iter().any(is_name));
+    let is_reference = has_names || record["issued"].get("date-parts").is_some() || has("DOI") && record["title"].is_array();
     match () {
-        () if has("message-type") => Some(Format::Crossref),
-        () if has("display_name") && text.contains("openalex.org/W") => Some(Format::Openalex),
-        () if begins_paper() => Some(Format::S2),
-        () if is_reference() => Some(Format::Crossref),
+        () if has("message-type") || is_reference => Some(Format::Crossref),
+        () if is_openalex => Some(Format::Openalex),
+        () if is_s2 => Some(Format::S2),
         () => None,
     }
 }
 
 /// Reads documents one after the other, each an answer or a paper.
 pub(super) fn read<'a>(origin: &str, input: impl BufRead + 'a, format: Format) -> impl Iterator<Item = Result<Item>> + 'a {
-    const LISTS: &[json::Path] = &[&["data"], &["recommendedPapers"], &["results"], &["message", "items"], &["items"]];
     let paper = move |bytes: &[u8]| {
         let mut work: Value = serde_json::from_slice(bytes).map_err(|e| json_reason(&e))?;
         // Crossref's answer about one paper.
@@ -147,9 +154,10 @@ fn of_crossref(work: &Value) -> Paper {
             .iter()
             .fold(text.to_owned(), |text, heading| text.replace(&format!("<jats:title>{heading}</jats:title>"), ""))
     };
-    let name = |author: &Value| match (text(&author["given"]), text(&author["family"])) {
-        (given, family) if given.is_empty() && family.is_empty() => text(&author["name"]),
-        (given, family) => clean(&format!("{given} {family}")),
+    let name = |author: &Value| {
+        let parts = ["given", "dropping-particle", "non-dropping-particle", "family", "suffix"].map(|part| text(&author[part]));
+        let whole = clean(&parts.join(" "));
+        [whole, text(&author["name"]), text(&author["literal"])].into_iter().find(|name| !name.is_empty()).unwrap_or_default()
     };
     let dates = ["published-online", "published-print", "published", "issued", "posted"];
     let mut paper = Paper {
@@ -166,7 +174,8 @@ fn of_crossref(work: &Value) -> Paper {
 
 /// `{"date-parts": [[2020, 5, 6]]}`; a year alone is no day.
 fn date_parts(date: &Value) -> Option<Date> {
-    let parts: Vec<i64> = date["date-parts"][0].as_array()?.iter().filter_map(Value::as_i64).collect();
+    let number = |part: &Value| part.as_i64().or_else(|| part.as_str()?.trim().parse().ok());
+    let parts: Vec<i64> = date["date-parts"][0].as_array()?.iter().filter_map(number).collect();
     match parts.as_slice() {
         [year, month, day] => parse_date(&format!("{year:04}-{month:02}-{day:02}")),
         _ => None,
@@ -193,6 +202,18 @@ mod tests {
         );
         assert_eq!((s2.id(), s2.doi(), s2.authors.len()), (PaperId::Arxiv("2101.00001".to_owned()), Some("10.1000/x"), 1));
         assert_eq!((s2.published.unwrap().to_string(), s2.abstract_text.as_str()), ("2020-05-06".into(), ""));
+        let csl = one(
+            r#"[{"id": "http://zotero.org/1", "type": "book", "title": "T", "author": [{"family": "Dam", "non-dropping-particle": "van", "given": "J"},
+                {"literal": "The Group"}], "issued": {"date-parts": [["2020", 3, 4]]}}]"#,
+        );
+        assert_eq!(
+            (csl.authors.as_slice(), csl.published.unwrap().to_string()),
+            (&["J van Dam".to_owned(), "The Group".to_owned()][..], "2020-03-04".into())
+        );
+        let sorted = one(r#"{"data": [{"abstract": "A", "externalIds": {"ArXiv": "1706.03762"}, "paperId": "abc", "title": "S"}]}"#);
+        assert_eq!(sorted.id(), PaperId::Arxiv("1706.03762".to_owned()));
+        assert_eq!(index_of(r#"{"id": "1", "title": "T", "authors": [{"family": "X"}], "DOI": "10.1000/q"}"#), None);
+        assert_eq!(index_of(r#"{"id": "x1", "paperId": "zz", "title": "T"}"#), None);
         let openalex = one(r#"{"results": [{"id": "https://openalex.org/W7", "doi": "https://doi.org/10.1000/Y", "display_name": "<i>T</i>",
                 "abstract_inverted_index": {"look": [1, 3], "We": [0], "and": [2]}, "authorships": [{"author": {"display_name": "Ada"}}]}]}"#);
         assert_eq!((openalex.doi(), openalex.abstract_text.as_str(), openalex.title.as_str()), (Some("10.1000/y"), "We look and look", "T"));

@@ -66,7 +66,7 @@ pub(super) fn records<'a>(
                 }
                 Err(reason) => {
                     is_over = true;
-                    Some(failed(number + 1, format!("{reason}; what follows is lost")))
+                    Some(Item::Lost(Failure { place: format!("{origin}: record {}", number + 1), reason: format!("{reason}; what follows is lost") }))
                 }
             };
             if let Some(item) = found {

@@ -157,6 +157,24 @@ fn two_texts_of_one_paper_are_two_texts_at_any_distance() {
     }
 }
 
+/// The paper that stays has the record's text, gets that of the one that goes, and then the record's again: the vector is needed though
+/// it is there.
+#[test]
+fn a_record_that_joins_papers_brings_its_own_text() {
+    let lines = [
+        "{\"ids\": [\"W3\"], \"title\": \"C\", \"abstract\": \"protein market\"}\n",
+        "{\"ids\": [\"2101.00002\"], \"title\": \"A\", \"abstract\": \"graph network\"}\n",
+        "{\"ids\": [\"2101.00002\", \"W3\"], \"title\": \"A\", \"abstract\": \"graph network\"}\n",
+    ];
+    for at_once in [1, 3] {
+        let mut library = Library::in_memory().unwrap();
+        lines.chunks(at_once).for_each(|lines| drop(add(&mut library, &lines.concat())));
+        let paper = library.paper(library.find("W3").unwrap()).unwrap();
+        assert_eq!((paper.title.as_str(), library.len().unwrap()), ("A", 1), "{at_once} at once");
+        assert_sound(&library);
+    }
+}
+
 /// The text that is stored is replaced by another, and that by the first again, of which the vector is gone then. The second
 /// record is tied to the first by an id, by its title, and by nothing but the stored paper.
 #[test]

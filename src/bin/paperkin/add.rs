@@ -41,6 +41,10 @@ pub(crate) fn run(args: &Add, settings: &Settings) -> Result<ExitClass> {
     let (inputs, cursors): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
     let before = library.len()?;
     let report = add(&mut library, &mut embedder, inputs, &options, settings);
+    if report.is_err() {
+        // What was committed of an only input stays; where it began is noted, so that nothing between is missed.
+        cursors.iter().flatten().try_for_each(|cursor| cursor.note(false, &mut library))?;
+    }
     let report = report.inspect_err(|error| {
         let committed = library.len().unwrap_or(before) - before;
         if committed > 0 || matches!(error, Error::Interrupted) {
@@ -48,9 +52,10 @@ pub(crate) fn run(args: &Add, settings: &Settings) -> Result<ExitClass> {
         }
     })?;
     tell(&report, settings);
-    // Where something failed, all are asked again from where they were: what is there already costs little, and what was lost may come.
-    if report.failed_inputs + report.failed == 0 && args.limit.is_none() {
-        cursors.iter().flatten().try_for_each(|cursor| cursor.note(&mut library))?;
+    for (number, cursor) in cursors.iter().enumerate() {
+        if let Some(cursor) = cursor {
+            cursor.note(!report.incomplete.contains(&number), &mut library)?;
+        }
     }
     output::keep_index(&mut library, settings);
     if args.json {

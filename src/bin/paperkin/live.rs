@@ -11,15 +11,22 @@ use paperkin::{Error, Result};
 
 use crate::settings::Settings;
 
-/// What is to be noted when all of an address was read: its name, and where the next reading goes on.
+/// What is to be noted when an address was read: its name, and where the next reading goes on.
 pub(crate) struct Cursor {
     name: String,
     ends: String,
+    /// The same where not all was read.
+    begins: String,
 }
 
 impl Cursor {
-    pub(crate) fn note(&self, library: &mut Library) -> Result<()> {
-        library.set_cursor(&self.name, &self.ends)
+    /// Where something was lost, the next reading begins where this one began.
+    pub(crate) fn note(&self, is_whole: bool, library: &mut Library) -> Result<()> {
+        match is_whole {
+            true => library.set_cursor(&self.name, &self.ends),
+            false if library.cursor(&self.name)?.is_none() => library.set_cursor(&self.name, &self.begins),
+            false => Ok(()),
+        }
     }
 }
 
@@ -57,7 +64,9 @@ pub(crate) fn fetch(text: &str, settings: &Settings) -> Result<Fetched> {
         for item in source::open(&fetched.name, bytes.as_slice(), &source::Options { expected, ..source::Options::default() })? {
             match item? {
                 Item::Paper(paper) => fetched.papers.push(*paper),
-                Item::Failed(failure) => return Err(Error::Unreadable { origin: failure.place, what: failure.reason, hint: None }),
+                Item::Failed(failure) | Item::Lost(failure) => {
+                    return Err(Error::Unreadable { origin: failure.place, what: failure.reason, hint: None });
+                }
                 Item::Deleted(_) | Item::Note(_) => {}
             }
             if fetched.papers.len() > MOST {
@@ -83,7 +92,7 @@ pub(crate) fn input(text: &str, library: Option<&Library>, settings: &Settings) 
         _ => None,
     };
     let when = When { now: jiff::Timestamp::now(), last: last.as_deref() };
-    let cursor = name.map(|name| Cursor { name, ends: when.cursor() });
+    let cursor = name.map(|name| Cursor { name, ends: when.cursor(), begins: when.again() });
     let pages = live::pages(client(settings), &address, &endpoints(), when);
     let pages = pages.map(|page| page.map(|bytes| Box::new(Bytes::new(bytes)) as Box<dyn Read + Send>));
     Ok(Some((Input::Pages(address.to_string(), expected(&address), Box::new(pages)), cursor)))

@@ -86,14 +86,13 @@ pub(crate) fn weighted(library: &Library, asked: &str) -> Result<(PaperRow, f32)
     if let Some(row) = library.by_id(asked)?.map_or_else(|| library.by_title(asked), |row| Ok(Some(row)))? {
         return Ok((row, 1.0));
     }
-    // A whole id, of which no part is a weight or a title.
-    if matches!(PaperId::parse(asked).kind(), Kind::Arxiv | Kind::Doi) {
-        return Ok((library.find(asked)?, 1.0));
-    }
     let Some((id, weight)) = asked.rsplit_once(':').and_then(|(id, weight)| Some((id, weight.trim().parse::<f32>().ok()?))) else {
         return Ok((library.find(asked)?, 1.0));
     };
-    match library.find(id) {
+    // The number behind `arxiv:` is no weight of a title that has the word; that behind a DOI may be one.
+    let is_id = matches!(PaperId::parse(asked).kind(), Kind::Arxiv | Kind::Doi);
+    let found = if is_id { library.by_id(id)?.map_or_else(|| library.find(asked), Ok) } else { library.find(id) };
+    match found {
         Ok(row) if weight > 0.0 && weight.is_finite() => Ok((row, weight)),
         Ok(_) => Err(Error::Usage {
             message: format!("a weight of {weight}; expected a number above 0"),
@@ -165,7 +164,7 @@ pub(crate) fn papers(path: &Path, settings: &Settings) -> Result<Vec<Paper>> {
                 });
             }
             Item::Paper(paper) => papers.push(*paper),
-            Item::Failed(failure) => output::complain(&format!("failed: {}: {}", failure.place, failure.reason)),
+            Item::Failed(failure) | Item::Lost(failure) => output::complain(&format!("failed: {}: {}", failure.place, failure.reason)),
             Item::Deleted(_) => {}
             Item::Note(note) => output::say(settings, &format!("note: {note}")),
         }
