@@ -134,7 +134,7 @@ Abstract: Deep models.</description><guid isPermaLink="false">oai:arXiv.org:2509
     fn faults_are_told() {
         let all = |text: &str| read("x", text.as_bytes(), &Options::default()).map(Result::unwrap).collect::<Vec<_>>();
         let reason = |text: &str| match all(text).pop() {
-            Some(Item::Failed(failure)) => failure.reason,
+            Some(Item::Failed(failure) | Item::Lost(failure)) => failure.reason,
             other => panic!("{other:?}"),
         };
         assert!(reason("<feed><entry><title>A</title>").contains("cut off"));

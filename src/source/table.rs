@@ -347,6 +347,6 @@ mod tests {
     #[test]
     fn a_quote_without_end_is_not_kept_whole() {
         let items = read_all(&format!("title,abstract\nT,A\nU,\"{}", "x".repeat(20 << 20)), &[]).unwrap();
-        assert!(matches!(&items[..], [Item::Paper(_), Item::Failed(failure)] if failure.reason.contains("without the end of a row")));
+        assert!(matches!(&items[..], [Item::Paper(_), Item::Lost(failure)] if failure.reason.contains("without the end of a row")));
     }
 }

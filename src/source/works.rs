@@ -241,8 +241,10 @@ mod tests {
         let text = "{\"paperId\": \"a\", \"title\": \"One\"}\n{\"paperId\": \"b\", \"title\": \"\"}\n{\"paperId\": \"c\", \"title\": \"Three\"}\n{\"paperId\"";
         let items: Vec<Item> = read("x", text.as_bytes(), Format::S2).map(Result::unwrap).collect();
         let papers = items.iter().filter(|item| matches!(item, Item::Paper(_))).count();
-        let reasons: Vec<&str> =
-            items.iter().filter_map(|item| if let Item::Failed(failure) = item { Some(failure.reason.as_str()) } else { None }).collect();
+        let reasons: Vec<&str> = items
+            .iter()
+            .filter_map(|item| if let Item::Failed(failure) | Item::Lost(failure) = item { Some(failure.reason.as_str()) } else { None })
+            .collect();
         assert_eq!((papers, reasons.len()), (2, 2));
         assert!(reasons[0].contains("no title") && reasons[1].contains("cut off"), "{reasons:?}");
         let error: Vec<Item> = read("x", &b"{\"error\": \"No positive paper examples given\"}"[..], Format::S2).map(Result::unwrap).collect();
