@@ -27,7 +27,7 @@ fn read_input(input: impl std::io::BufRead, format: Option<Format>) {
     for item in items {
         match item {
             Ok(Item::Paper(paper)) => check(&paper),
-            Ok(Item::Failed(_) | Item::Note(_)) => {}
+            Ok(Item::Failed(_) | Item::Lost(_) | Item::Deleted(_) | Item::Note(_)) => {}
             // An input that cannot be read is over.
             Err(_) => return,
         }
