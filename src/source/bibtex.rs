@@ -122,14 +122,23 @@ impl<R: BufRead> Entries<R> {
             Some(at) => (at, b'}'),
             None => return ends_too_early(line),
         };
-        let (mut text, mut depth, mut from) = (String::new(), 0usize, opening);
+        let (mut text, mut depth, mut from, mut in_quotes) = (String::new(), 0usize, opening, false);
         loop {
-            let bytes = self.text.as_bytes();
             let mut at = from;
-            while at < bytes.len() {
-                match bytes[at] {
+            while let Some(&byte) = self.text.as_bytes().get(at) {
+                match byte {
                     b'\\' => at += 1,
                     b'{' => depth += 1,
+                    // Quotes become braces: within quotes one may stand in braces, which not every reader knows.
+                    b'"' if depth == 1 => {
+                        self.text.replace_range(at..=at, "{");
+                        (depth, in_quotes) = (2, true);
+                    }
+                    b'"' if depth == 2 && in_quotes => {
+                        self.text.replace_range(at..=at, "}");
+                        (depth, in_quotes) = (1, false);
+                    }
+                    b'}' if depth == 2 && in_quotes => {}
                     b if b == closing && depth == 1 => {
                         text.push_str(&self.text[self.taken..at]);
                         text.push('}');
@@ -367,6 +376,14 @@ mod tests {
             (paper(&items[0]).authors.as_slice(), paper(&items[0]).url.as_deref()),
             (&["Ada".to_owned(), "Bob".to_owned()][..], Some("http://x.org/a"))
         );
+    }
+
+    #[test]
+    fn quotes_within_quotes_end_nothing() {
+        let items =
+            all("@misc{k, title = \"{\"U}ber {\"}it{\"} and \\\"o\", doi = \"10.1000/x\" # {}, note = {\"as is\"} }\n@misc(l, title = \"T (a)\" )");
+        assert_eq!((paper(&items[0]).title.as_str(), paper(&items[0]).doi()), ("\"Uber \"it\" and ö", Some("10.1000/x")));
+        assert_eq!(paper(&items[1]).title, "T (a)");
     }
 
     #[test]
