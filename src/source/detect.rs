@@ -40,8 +40,9 @@ pub(super) fn head(origin: &str, input: &mut impl BufRead) -> Result<Vec<u8>> {
 
 /// Decides on the format; nothing if it is none that is known. What is certainly no list of papers is an error that names it.
 pub(super) fn detect(origin: &str, head: &[u8]) -> Result<Option<Kind>> {
+    let empty = || Error::UnknownFormat { origin: origin.to_owned(), what: "the input is empty".to_owned(), hint: None };
     if head.iter().all(u8::is_ascii_whitespace) {
-        return Err(Error::UnknownFormat { origin: origin.to_owned(), what: "the input is empty".to_owned(), hint: None });
+        return Err(empty());
     }
     if head.starts_with(b"PAR1") {
         return Ok(Some(Kind::Parquet));
@@ -52,7 +53,9 @@ pub(super) fn detect(origin: &str, head: &[u8]) -> Result<Option<Kind>> {
     }
     let text = String::from_utf8_lossy(head);
     let text = text.trim_start();
-    Ok(match text.as_bytes()[0] {
+    // There are spaces beyond those of ASCII.
+    let first = *text.as_bytes().first().ok_or_else(empty)?;
+    Ok(match first {
         b'[' => Some(of_json(text, array_kind(text))),
         b'{' => Some(of_json(text, object_kind(text))),
         b'<' => markup_kind(origin, text)?,
@@ -222,7 +225,7 @@ mod tests {
 
     #[test]
     fn formats_are_told_by_their_content() {
-        let cases: [(&[u8], Result<Kind, &str>); 31] = [
+        let cases: [(&[u8], Result<Kind, &str>); 32] = [
             (b"{\"id\": \"1\", \"title\": \"T\"}\n", Ok(Kind::JsonLines)),
             (b" \n[{\"title\": \"\\\"paper\\\":\"}]", Ok(Kind::PaperArray)),
             (b"[{\"title\": \"paper\", \"paper\": {}}]", Ok(Kind::Hf)),
@@ -242,6 +245,7 @@ mod tests {
             (b"<svg></svg>", Err("no known format")),
             (b"", Err("empty")),
             (b" \n\t", Err("empty")),
+            ("\u{a0}".as_bytes(), Err("empty")),
             (b"\x1f\x8b\x08", Err("gzip")),
             (b"%PDF-1.5", Err("PDF")),
             (b"PAR1\x15\x04\x15", Ok(Kind::Parquet)),
