@@ -43,13 +43,8 @@ pub(super) fn merge(stored: &Stored, record: &Paper, format: &str, replace_text:
     let mut paper = stored.paper.clone();
     let mut text_format = stored.text_format.clone();
     paper.withdrawn = match (paper.version, record.version) {
-        (Some(old), Some(new)) if new != old => {
-            if new > old {
-                record.withdrawn
-            } else {
-                paper.withdrawn
-            }
-        }
+        (Some(old), Some(new)) if new > old => record.withdrawn,
+        (Some(old), Some(new)) if new < old => paper.withdrawn,
         _ => paper.withdrawn || record.withdrawn,
     };
     if replace_text {

@@ -132,14 +132,9 @@ impl Client {
                 }
                 Err(Failure::Passing(_, pause)) => pause,
             };
-            std::thread::sleep(pause.unwrap_or(self.scaled(FIRST_PAUSE) * (1 << attempt.min(6))));
+            std::thread::sleep(pause.unwrap_or(FIRST_PAUSE.min(self.options.pause) * (1 << attempt.min(6))));
             attempt += 1;
         }
-    }
-
-    /// Who is more patient with servers waits longer for them, too.
-    fn scaled(&self, pause: Duration) -> Duration {
-        pause.min(self.options.pause)
     }
 
     /// One question. What is said about an answer is nothing where it is not to be kept.

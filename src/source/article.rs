@@ -3,8 +3,9 @@
 
 use super::clean::{clean, clean_abstract, clean_text, without_tags};
 use super::oai::last_name_last;
+use super::ris::whole_date;
 use super::{Failure, Item};
-use crate::paper::{Date, Kind, Paper, PaperId, parse_date};
+use crate::paper::{Kind, Paper, PaperId};
 
 /// Tags of a page that are looked at.
 const MOST_TAGS: usize = 10_000;
@@ -30,15 +31,10 @@ fn paper(html: &str) -> Option<Paper> {
     let first = |names: &'static [&'static str]| all(names).next().unwrap_or_default();
     let mut paper = Paper {
         title: clean_text(&without_tags(first(&["citation_title"]))),
-        abstract_text: clean_abstract(&without_tags(first(&[
-            "citation_abstract",
-            "dc.description",
-            "dcterms.abstract",
-            "og:description",
-            "description",
-        ]))),
+        // What pages say of themselves elsewhere, as in `og:description`, may be of the site.
+        abstract_text: clean_abstract(&without_tags(first(&["citation_abstract", "dc.description", "dcterms.abstract"]))),
         authors: all(&["citation_author"]).map(author).filter(|name| !name.is_empty()).collect(),
-        published: date(first(&["citation_publication_date", "citation_date", "citation_online_date"])),
+        published: whole_date(first(&["citation_publication_date", "citation_date", "citation_online_date"])),
         url: Some(clean(first(&["citation_abstract_html_url", "citation_public_url", "og:url", "citation_pdf_url"])))
             .filter(|url| url.starts_with("http")),
         ..Paper::default()
@@ -55,15 +51,6 @@ fn paper(html: &str) -> Option<Paper> {
 
 fn author(name: &str) -> String {
     last_name_last(&clean_text(&without_tags(name)))
-}
-
-/// `2020/5/6` too.
-fn date(text: &str) -> Option<Date> {
-    let parts: Vec<&str> = text.trim().split('/').collect();
-    match parts.as_slice() {
-        [year, month, day] if year.len() == 4 => parse_date(&format!("{year}-{month:0>2}-{day:0>2}")),
-        _ => parse_date(text),
-    }
 }
 
 /// Up to the end of an element, which is where no quote is open.

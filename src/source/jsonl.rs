@@ -3,8 +3,8 @@
 //! Keys: `id`, `ids`, `title`, `abstract` (also `summary`), `authors` (a list, or one string), `authors_count`,
 //! `categories` (likewise), `published` (also `date`), `updated`, `day` (also `listed`), `upvotes`, `comments`, `url`,
 //! `version`, `doi`, `withdrawn`; `verbatim`, by which `export` says that no TeX in the texts is to be read; of arXiv's metadata
-//! snapshot `versions`, `update_date` and `authors_parsed`. All but a title, or an id with an abstract, are optional; unknown keys are ignored. An array of such
-//! objects is read too.
+//! snapshot `versions`, `update_date` and `authors_parsed`. All but a title, or an id with an abstract, are optional; unknown keys are
+//! ignored. An array of such objects is read too.
 
 use std::io::{BufRead, Read};
 

@@ -194,7 +194,7 @@ impl Record {
 }
 
 /// `2020/05/06/` or `2020-05-06`; a year alone is no day.
-fn whole_date(text: &str) -> Option<Date> {
+pub(super) fn whole_date(text: &str) -> Option<Date> {
     let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).collect();
     match parts.as_slice() {
         [year, month, day, ..] => parse_date(&format!("{year}-{month:0>2}-{day:0>2}")),

@@ -247,6 +247,8 @@ fn a_paper_that_the_library_lacks_is_fetched_and_kept_when_asked() {
     let kin = Kin::new();
     let papers = kin.write("papers.jsonl", crate::support::papers(20));
     assert_eq!(kin.run(&["add", papers.to_str().unwrap()]).code, 0);
+    let ran = run(&kin, &server, &["similar", "oai:arXiv.org:2608.00001", "-n", "3", "--format", "tsv"]);
+    assert_eq!((ran.code, ran.out.lines().count()), (0, 3), "{ran:?}");
     let ran = run(&kin, &server, &["similar", "arxiv:2608.00001", "-n", "3", "--format", "tsv"]);
     assert_eq!((ran.code, ran.out.lines().count()), (0, 3), "{ran:?}");
     assert!(ran.err.contains("--keep keeps it"), "{ran:?}");

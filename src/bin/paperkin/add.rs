@@ -42,8 +42,9 @@ pub(crate) fn run(args: &Add, settings: &Settings) -> Result<ExitClass> {
     let before = library.len()?;
     let report = add(&mut library, &mut embedder, inputs, &options, settings);
     if report.is_err() {
-        // What was committed of an only input stays; where it began is noted, so that nothing between is missed.
-        cursors.iter().flatten().try_for_each(|cursor| cursor.note(false, &mut library))?;
+        // What was committed of an only input stays; where it began is noted, so that nothing between is missed. If that fails too, the
+        // error to tell is the first.
+        let _ = cursors.iter().flatten().try_for_each(|cursor| cursor.note(false, &mut library));
     }
     let report = report.inspect_err(|error| {
         let committed = library.len().unwrap_or(before) - before;

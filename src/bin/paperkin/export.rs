@@ -74,7 +74,10 @@ fn parquet(_: &Library, _: &mut (dyn Write + Send)) -> Result<u64> {
 fn form(args: &Export) -> Result<Exchange> {
     let extension = args.output.as_deref().and_then(Path::extension).map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     match (&args.format, extension.as_deref()) {
-        (Some(name), _) => name.parse(),
+        (Some(name), _) => {
+            let known = Exchange::NAMES.join(", ");
+            name.parse().map_err(|_| Error::usage(format!("no format {name:?}; expected one of {known}, parquet")))
+        }
         (None, Some("bib")) => Ok(Exchange::Bibtex),
         (None, Some(name)) => Ok(name.parse().unwrap_or(Exchange::Jsonl)),
         (None, None) => Ok(Exchange::Jsonl),

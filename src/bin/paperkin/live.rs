@@ -121,7 +121,9 @@ fn address(text: &str, settings: &Settings) -> Result<Option<paperkin::remote::a
     use paperkin::paper::PaperId;
     use paperkin::remote::address::Address;
 
-    let is_link = ["http://", "https://", "doi:"].iter().any(|scheme| text.starts_with(scheme));
+    // `oai:arXiv.org:2508.13426` is a paper too, and no set of an archive.
+    let lower = text.to_ascii_lowercase();
+    let is_link = ["http://", "https://", "doi:", "oai:"].iter().any(|scheme| lower.starts_with(scheme));
     let address = match PaperId::parse(text) {
         PaperId::Arxiv(id) if is_link => Some(Address::ArxivIds(vec![id])),
         PaperId::Doi(doi) if is_link => Some(Address::Doi(doi)),
