@@ -68,6 +68,9 @@ pub enum Error {
     #[error("{what}: {url}")]
     Network { url: String, what: String, hint: Option<String> },
 
+    #[error("mail to {to} by {way}: {what}")]
+    Mail { to: String, way: String, what: String },
+
     #[error("the device {asked} cannot be used: {why}")]
     Device { asked: String, why: String },
 
@@ -88,6 +91,8 @@ pub enum ExitClass {
     Done = 0,
     Failure = 1,
     Usage = 2,
+    /// Only where it was asked for.
+    NothingNew = 3,
     ModelMissing = 4,
     OtherModel = 5,
     Locked = 6,
@@ -172,6 +177,7 @@ impl Error {
             Self::ModelUnsupported { .. } => "model_unsupported",
             Self::ModelDamaged { .. } => "model_damaged",
             Self::Network { .. } => "network",
+            Self::Mail { .. } => "mail",
             Self::Device { .. } => "device",
             Self::Interrupted => "interrupted",
             Self::Store(_) => "store",

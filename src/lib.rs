@@ -3,7 +3,7 @@
 //! Data flows one way:
 //!
 //! ```text
-//! bytes ─ source ─▶ Paper ─ embed ─▶ vectors ─ library ─▶ recommend, topics ─ render ─▶ text
+//! bytes ─ source ─▶ Paper ─ embed ─▶ vectors ─ library ─▶ recommend, topics ─ digest ─ render ─▶ text, pages, mail
 //!                                      (SQLite)   index
 //! ```
 //!
@@ -23,19 +23,25 @@
 //! | [`ingest`] | source → embedder → library; progress by callback | paper, vector, source, embed, library, error |
 //! | [`recommend`] | queries, their answers and the reasons for them | paper, vector, phrase, likeness, embed, index, library, error |
 //! | [`topics`] | papers to named topics, topics over days, 2-D map | paper, vector, phrase, likeness, index, library, error |
-//! | [`render`] | values in, text out: table, JSON, CSV, Markdown, BibTeX, HTML, map | paper, vector, error, library, ingest, recommend, topics |
+//! | [`digest`] | what some days brought: topics and papers, ranked for a reader | paper, library, recommend, topics, error |
+//! | [`deliver`] | mail: the message, and SMTP, sendmail or a directory | error |
+//! | [`render`] | values in, text out: table, JSON, CSV, Markdown, BibTeX, HTML, map, Atom, mail | paper, vector, error, library, ingest, recommend, topics, digest |
+//! | [`job`] | a night's work: steps, resume, report, mail once, timers | paper, library, topics, digest, deliver, render, error |
 //!
 //! `tests/it/house.rs` holds the same table and fails on any other arrow.
 //!
 //! What holds everywhere: a source never embeds; `embed` never sees a `Paper` and never opens a
 //! connection; `index` never sees a path or a paper; `render` never computes; computing an answer
-//! never writes. Only the program in `src/bin` prints, reads the clock or exits. `unsafe` is in
+//! never writes; what was shown or told is noted by a second call. Only the program in `src/bin` prints, reads the clock or exits. `unsafe` is in
 //! `kernel` only.
 
+pub mod deliver;
+pub mod digest;
 pub mod embed;
 pub mod error;
 pub mod index;
 pub mod ingest;
+pub mod job;
 #[allow(unsafe_code)]
 pub mod kernel;
 pub mod library;

@@ -127,6 +127,18 @@ impl Library {
         Ok(KeptTopic { id, name, day, keywords: serde_json::from_str(&keywords).unwrap_or_default(), typical: typical.map(PaperRow), papers })
     }
 
+    /// The last day, not after another, of which there are papers; as [`Library::rows_by_day`] has it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub fn last_day(&self, until: Date) -> Result<Option<Date>> {
+        let sql = "SELECT max((SELECT coalesce(max(coalesce(day, published)), '') FROM papers WHERE coalesce(day, published) <= ?1),
+            (SELECT coalesce(max(day), '') FROM sources WHERE day <= ?1))";
+        let last: String = self.connection.prepare_cached(sql)?.query_row([until.to_string()], |row| row.get(0))?;
+        Ok(parse_date(&last))
+    }
+
     /// The papers of each of some days: those that stood in its digest, else were published on it, as
     /// [`Filter::days`](super::Filter::days) has it.
     ///

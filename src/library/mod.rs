@@ -20,6 +20,8 @@
 //! | `profile` | ratings, and what was seen |
 //! | `provenance`, `cursor` | who told what of a paper; up to where live sources were read |
 //! | `kept` | topics of days |
+//! | `readers`, `subscriptions` | what digests held so far, who gets them, and mail that is to be sent |
+//! | `runs` | what the steps of jobs did |
 //! | `verify` | the structure checks itself |
 
 mod cursor;
@@ -32,7 +34,10 @@ mod merge;
 mod profile;
 mod provenance;
 mod read;
+mod readers;
+mod runs;
 mod schema;
+mod subscriptions;
 mod text;
 mod vectors;
 mod verify;
@@ -56,6 +61,9 @@ pub use index::{GRAPH_FROM, IndexStatus, Indexed, Recall};
 pub use kept::KeptTopic;
 pub use profile::{PROFILE, Rating};
 pub use read::{Listing, Status};
+pub use readers::{Covered, Uncovered};
+pub use runs::Run;
+pub use subscriptions::{Letter, LetterState, Subscription};
 pub use text::Brief;
 pub use vectors::{Pending, StoredVectors};
 pub use verify::Verification;

@@ -88,15 +88,17 @@ impl Library {
     ///
     /// As [`Library::rate`].
     pub fn mark_seen(&mut self, profile: &str, papers: &[PaperRow], when: &str) -> Result<()> {
-        self.in_transaction(|library| {
-            // A paper may have gone since it was shown.
-            let sql = "INSERT OR REPLACE INTO seen (profile, row, seen) SELECT ?1, row, ?3 FROM papers WHERE row = ?2";
-            let mut insert = library.connection.prepare_cached(sql)?;
-            for paper in papers {
-                insert.execute(params![profile, paper.0, when])?;
-            }
-            Ok(())
-        })
+        self.in_transaction(|library| library.note_seen(profile, papers, when))
+    }
+
+    pub(super) fn note_seen(&self, profile: &str, papers: &[PaperRow], when: &str) -> Result<()> {
+        // A paper may have gone since it was shown.
+        let sql = "INSERT OR REPLACE INTO seen (profile, row, seen) SELECT ?1, row, ?3 FROM papers WHERE row = ?2";
+        let mut insert = self.connection.prepare_cached(sql)?;
+        for paper in papers {
+            insert.execute(params![profile, paper.0, when])?;
+        }
+        Ok(())
     }
 
     /// When somebody last saw each of some papers; `None` if never.

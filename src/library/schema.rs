@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 /// `pkin`: tells a library from any other SQLite database.
 const APPLICATION: i64 = 0x706b_696e;
 /// Grows with every change of the tables.
-const FORMAT: i64 = 5;
+const FORMAT: i64 = 6;
 /// The oldest that is read; writing brings it up to date.
 const OLDEST: i64 = 1;
 
@@ -164,6 +164,44 @@ ALTER TABLE papers ADD COLUMN provenance TEXT NOT NULL DEFAULT '{}';
 CREATE TABLE cursors (source TEXT PRIMARY KEY, cursor TEXT NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
+/// Since format 6.
+const DIGESTS: &str = "
+-- Whoever gets digests one after the other, each of what those before did not hold; the first day, and the last one that was told.
+CREATE TABLE readers (reader TEXT PRIMARY KEY, since TEXT NOT NULL, until TEXT NOT NULL) STRICT, WITHOUT ROWID;
+-- The papers that their digests held, of the last days that a digest may still look back at.
+CREATE TABLE covered (
+    reader TEXT NOT NULL,
+    row INTEGER NOT NULL REFERENCES papers ON DELETE CASCADE,
+    until TEXT NOT NULL,
+    PRIMARY KEY (reader, row)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX covered_by_row ON covered (row);
+-- AUTOINCREMENT: what a subscription that went had covered is not that of another.
+CREATE TABLE subscriptions (
+    subscription INTEGER PRIMARY KEY AUTOINCREMENT,
+    address TEXT NOT NULL,
+    profile TEXT NOT NULL,
+    wishes TEXT NOT NULL,
+    UNIQUE (address, profile)
+) STRICT;
+-- Mail is written here before it is sent; the message is kept until it was.
+CREATE TABLE letters (
+    message_id TEXT PRIMARY KEY,
+    subscription INTEGER NOT NULL REFERENCES subscriptions ON DELETE CASCADE,
+    until TEXT NOT NULL,
+    before TEXT,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    changed TEXT NOT NULL,
+    note TEXT NOT NULL DEFAULT '',
+    shown TEXT NOT NULL,
+    message BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX letters_by_subscription ON letters (subscription, until);
+-- Nightly jobs: what each step of a run did, as JSON, so that a run that was cut off is gone on with.
+CREATE TABLE runs (run INTEGER PRIMARY KEY, job TEXT NOT NULL, plan TEXT NOT NULL, begun TEXT NOT NULL, ended TEXT, steps TEXT NOT NULL) STRICT;
+";
+
 /// Opens the database of a library that exists, and checks that it is one. `directory` is for messages.
 pub(super) fn open(file: &Path, directory: &Path, write: bool) -> Result<Connection> {
     match std::fs::File::open(file) {
@@ -206,7 +244,7 @@ pub(super) fn in_memory() -> Result<Connection> {
 /// One transaction: a library is made whole, or not at all.
 fn create(connection: &Connection) -> Result<()> {
     connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE;{TABLES}{CHANGES}{PEOPLE}{TOPICS}{SOURCES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
+        "BEGIN IMMEDIATE;{TABLES}{CHANGES}{PEOPLE}{TOPICS}{SOURCES}{DIGESTS} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
     ))?;
     Ok(())
 }
@@ -214,8 +252,8 @@ fn create(connection: &Connection) -> Result<()> {
 /// From an older format to this one, in one transaction.
 fn bring_up_to_date(connection: &Connection) -> Result<()> {
     let found = pragma(connection, "user_version")?;
-    let missing: String =
-        [(2, CHANGES), (3, PEOPLE), (4, TOPICS), (5, SOURCES)].into_iter().filter(|(since, _)| found < *since).map(|(_, sql)| sql).collect();
+    let changes = [(2, CHANGES), (3, PEOPLE), (4, TOPICS), (5, SOURCES), (6, DIGESTS)];
+    let missing: String = changes.into_iter().filter(|(since, _)| found < *since).map(|(_, sql)| sql).collect();
     if found < FORMAT {
         connection.execute_batch(&format!("BEGIN IMMEDIATE;{missing} PRAGMA user_version = {FORMAT}; COMMIT;"))?;
     }

@@ -300,6 +300,7 @@ impl Library {
             "UPDATE OR IGNORE sources SET row = ?1 WHERE row = ?2",
             "UPDATE OR IGNORE ratings SET row = ?1 WHERE row = ?2",
             "UPDATE OR IGNORE seen SET row = ?1 WHERE row = ?2",
+            "UPDATE OR IGNORE covered SET row = ?1 WHERE row = ?2",
             "UPDATE OR IGNORE topic_papers SET row = ?1 WHERE row = ?2",
             "UPDATE topic_days SET typical = ?1 WHERE typical = ?2",
         ];

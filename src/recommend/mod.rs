@@ -38,7 +38,7 @@ use std::collections::{BTreeSet, HashSet};
 use crate::embed::{Embedder, Role};
 use crate::error::{Error, Result};
 use crate::index::{Index, RowSet, Search};
-use crate::library::{Brief, Filter, GRAPH_FROM, Indexed, Library, Moment, PaperRow};
+use crate::library::{Brief, Filter, GRAPH_FROM, Indexed, Library, Moment, PaperRow, Rating};
 use crate::paper::Paper;
 use crate::phrase::{Term, is_stop_word, stem, words};
 use crate::vector::{RowId, Vectors, dot};
@@ -146,6 +146,26 @@ impl<'a> Desk<'a> {
         let mut is = self.library.titled(&text.title)?;
         is.push(paper);
         Ok(Seed { name: self.library.paper(paper)?.id().to_string(), text, vector, weight, is, is_question: false })
+    }
+
+    /// What somebody likes and dislikes, as a question. What is rated is known, and so never in the answer. A paper without a vector
+    /// says nothing; the second list tells of each why.
+    ///
+    /// # Errors
+    ///
+    /// Those of the library.
+    pub fn taste(&self, ratings: &[Rating]) -> Result<(Query, Vec<String>)> {
+        let mut query = Query { without: ratings.iter().map(|rating| rating.paper).collect(), ..Query::default() };
+        let mut silent = Vec::new();
+        for &Rating { paper, rating, .. } in ratings {
+            match self.seed(paper, rating.abs()) {
+                Ok(seed) if rating > 0.0 => query.likes.push(seed),
+                Ok(seed) => query.dislikes.push(seed),
+                Err(error @ Error::Usage { .. }) => silent.push(error.to_string()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((query, silent))
     }
 
     /// Papers from elsewhere as seeds; those that the library has are its own, and are not embedded again.
@@ -367,8 +387,12 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Papers with the reasons for their places.
-    fn explain(&self, query: &Query, options: &Options, ranked: Vec<Ranked>) -> Result<Vec<Hit>> {
+    /// Papers with the reasons for their places, in the order given.
+    ///
+    /// # Errors
+    ///
+    /// Those of the library.
+    pub fn explain(&self, query: &Query, options: &Options, ranked: Vec<Ranked>) -> Result<Vec<Hit>> {
         let commonness = self.commonness()?;
         let of_seeds: Vec<_> = query.likes.iter().map(|seed| phrases(&seed.text)).collect();
         let seen = self.library.seen(&options.profile, &ranked.iter().map(|ranked| ranked.paper).collect::<Vec<_>>())?;

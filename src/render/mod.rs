@@ -4,6 +4,7 @@
 //! Nothing here computes, reads or prints. Titles and abstracts are the text of others: every format escapes what it must.
 
 mod bibtex;
+mod digest;
 mod exchange;
 mod flow;
 mod html;
@@ -25,6 +26,7 @@ use crate::error::{Error, Result};
 use crate::paper::Paper;
 use crate::recommend::{Hit, Reason};
 
+pub use digest::{DigestForm, digest, digest_letter, digest_mail, digest_subject, digest_title};
 pub use exchange::Exchange;
 pub use flow::Flow;
 pub use map::{Map, MapPart, MapPoint, MapTopic, map_page, map_svg};

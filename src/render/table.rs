@@ -19,7 +19,7 @@ pub(super) fn hits(answer: &Answer, with_query: bool, width: usize) -> String {
     }
     let ids: Vec<String> = answer.hits.iter().map(|hit| one_line(&hit.paper.id().to_string())).collect();
     let id_width = column(&ids);
-    let has_several_seeds = has_several_seeds(&answer.hits);
+    let seed = has_several_seeds(&answer.hits).then_some(SEED);
     // Where nothing but a filter was asked, nothing is scored.
     let is_list = answer.hits.iter().all(|hit| hit.cosine.is_none() && hit.score == 0.0);
     for (hit, id) in answer.hits.iter().zip(&ids) {
@@ -27,7 +27,7 @@ pub(super) fn hits(answer: &Answer, with_query: bool, width: usize) -> String {
         let score = if is_list { String::new() } else { format!("{:.3}  ", hit.score) };
         let head = format!("{score}{}  {day}  ", pad(id, id_width));
         out.push_str(&row(&head, &titled(&hit.paper), width));
-        let reasons = reasons(hit, has_several_seeds);
+        let reasons = reasons(hit, seed);
         if !reasons.is_empty() {
             out.push_str(&row(&" ".repeat(head.width()), &reasons, width));
         }
@@ -51,20 +51,22 @@ fn has_several_seeds(hits: &[Hit]) -> bool {
     seeds.any(|other| Some(other) != first)
 }
 
-/// The reasons of a paper on one line, the short ones first, so that they are not cut off.
-fn reasons(hit: &Hit, with_seed: bool) -> String {
-    const TITLE: usize = 28;
+/// Columns of a seed's title among the reasons.
+pub(super) const SEED: usize = 28;
+
+/// The reasons of a paper on one line, the short ones first, so that they are not cut off. Seeds are named in so many columns, or not.
+pub(super) fn reasons(hit: &Hit, seed: Option<usize>) -> String {
     // The dislikes cost every paper a little; that is worth a word only where it moved the paper.
     const COST: f32 = 0.05;
     let told = |reason: &Reason| {
         let (place, text) = match reason {
             Reason::Seen { when } => (0, format!("seen {}", when.get(..10).unwrap_or(when))),
-            Reason::Disliked { title, cost, .. } if *cost >= COST => (1, format!("−{cost:.2} like {}", quoted(title, TITLE))),
+            Reason::Disliked { title, cost, .. } if *cost >= COST => (1, format!("−{cost:.2} like {}", quoted(title, seed.unwrap_or(SEED)))),
             Reason::Recent { gain } => (2, format!("+{gain:.2} new")),
             Reason::Popular { votes, gain } => (2, format!("+{gain:.2} for {votes} votes")),
-            Reason::Nearest { title, cosine, .. } if with_seed => (3, format!("near {} ({cosine:.2})", quoted(title, TITLE))),
+            Reason::Nearest { title, cosine, .. } => (3, format!("near {} ({cosine:.2})", quoted(title, seed?))),
             Reason::Shares { phrases } => (4, format!("shares {}", phrases.join(", "))),
-            Reason::Nearest { .. } | Reason::Disliked { .. } => return None,
+            Reason::Disliked { .. } => return None,
         };
         Some((place, text))
     };
@@ -172,7 +174,7 @@ pub fn fit(text: &str, width: usize) -> String {
     format!("{}…", out.trim_end())
 }
 
-fn wrap(text: &str, width: usize) -> String {
+pub(super) fn wrap(text: &str, width: usize) -> String {
     let (mut out, mut used) = (String::new(), 0);
     for word in one_line(text).split_whitespace() {
         if used > 0 && used + 1 + word.width() > width {

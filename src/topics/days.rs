@@ -95,12 +95,44 @@ pub fn by_day(library: &Library, options: &Options) -> Result<Vec<Topics>> {
     let filter = Filter { days: Days::default(), ..options.filter.clone() };
     let is_whole = filter.is_open();
     let allowed: Option<HashSet<PaperRow>> = if is_whole { None } else { Some(library.rows_of(&filter)?.into_iter().collect()) };
+    let stretch = |(day, mut papers): (Date, Vec<PaperRow>)| {
+        papers.retain(|row| allowed.as_ref().is_none_or(|allowed| allowed.contains(row)));
+        Stretch { day, papers }
+    };
+    let stretches = days.into_iter().map(stretch).collect();
+    in_turn(library, stretches, options, if is_whole { Kept::Known } else { Kept::Aside })
+}
+
+/// Papers that are sorted together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch {
+    /// Their day; of several, the last.
+    pub day: Date,
+    /// The papers.
+    pub papers: Vec<PaperRow>,
+}
+
+/// What is made of topics that the library keeps. They are of whole days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Topics go on with them.
+    Known,
+    /// They are left aside.
+    Aside,
+}
+
+/// The topics of stretches of days, each of which goes on with those before it. The filter of the options is not looked at.
+///
+/// # Errors
+///
+/// As [`topics`].
+pub fn in_turn(library: &Library, stretches: Vec<Stretch>, options: &Options, kept: Kept) -> Result<Vec<Topics>> {
+    let is_whole = kept == Kept::Known;
     let mut known: BTreeMap<i64, KeptTopic> = BTreeMap::new();
     let mut next = if is_whole { library.next_topic()? } else { 1 };
     let mut previous = None;
-    let mut followed = Vec::with_capacity(days.len());
-    for (day, mut rows) in days {
-        rows.retain(|row| allowed.as_ref().is_none_or(|allowed| allowed.contains(row)));
+    let mut followed = Vec::with_capacity(stretches.len());
+    for Stretch { day, papers } in stretches {
         if is_whole {
             let kept = library.kept_topics(days_before(day, MEMORY), day)?;
             // What was found for a day just now is newer than what is kept of it.
@@ -108,7 +140,7 @@ pub fn by_day(library: &Library, options: &Options) -> Result<Vec<Topics>> {
             previous = previous.max(library.kept_day_before(day)?);
         }
         known.retain(|_, topic| topic.day >= days_before(day, MEMORY));
-        let mut found = topics(library, &Options { filter: Filter::default(), among: Some(rows), ..options.clone() })?;
+        let mut found = topics(library, &Options { filter: Filter::default(), among: Some(papers), ..options.clone() })?;
         (found.day, found.is_compared) = (Some(day), previous.is_some());
         follow(library, &mut found, known.values().cloned().collect(), &mut next)?;
         let stays = |topic: &KeptTopic| found.topics.iter().any(|found| found.id == topic.id);

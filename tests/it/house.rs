@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::support::repository;
 
 /// The table of `src/lib.rs`: a room, and the rooms that it may use. `cargo test` fails on any other arrow.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("paper", &[]),
     ("vector", &[]),
     ("phrase", &[]),
@@ -21,7 +21,10 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("ingest", &["paper", "vector", "source", "embed", "library", "error"]),
     ("recommend", &["paper", "vector", "phrase", "likeness", "embed", "index", "library", "error"]),
     ("topics", &["paper", "vector", "phrase", "likeness", "index", "library", "error"]),
-    ("render", &["paper", "vector", "error", "library", "ingest", "recommend", "topics"]),
+    ("digest", &["paper", "library", "recommend", "topics", "error"]),
+    ("deliver", &["error"]),
+    ("render", &["paper", "vector", "error", "library", "ingest", "recommend", "topics", "digest"]),
+    ("job", &["paper", "library", "topics", "digest", "deliver", "render", "error"]),
 ];
 
 const LONGEST_FILE: usize = 600;

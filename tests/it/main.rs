@@ -1,6 +1,7 @@
 //! One integration binary: the house, the model against the reference, the store, the commands, the hub.
 
 mod commands;
+mod digest;
 mod exchange;
 mod filters;
 mod house;
@@ -12,9 +13,14 @@ mod ingest;
 mod killed;
 #[cfg(feature = "remote")]
 mod live;
+#[cfg(feature = "remote")]
+mod mail;
 mod map;
 mod model;
+mod night;
 mod parquet;
+#[cfg(feature = "remote")]
+mod post;
 mod recommend;
 #[cfg(feature = "remote")]
 mod server;

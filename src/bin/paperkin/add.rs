@@ -1,7 +1,7 @@
 //! `paperkin add`, and the libraries in memory that `--in` asks for.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use paperkin::ingest::{self, Embed, Input, LazyEmbedder, Options, Report};
 use paperkin::library::Library;
@@ -37,27 +37,8 @@ pub(crate) fn run(args: &Add, settings: &Settings) -> Result<ExitClass> {
     }
     let mut embedder = settings.embedder()?;
     let mut library = settings.new_or_old_library()?;
-    let inputs = args.inputs.iter().map(|path| input(path, Some(&library), settings)).collect::<Result<Vec<_>>>()?;
-    let (inputs, cursors): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
-    let before = library.len()?;
-    let report = add(&mut library, &mut embedder, inputs, &options, settings);
-    if report.is_err() {
-        // What was committed of an only input stays; where it began is noted, so that nothing between is missed. If that fails too, the
-        // error to tell is the first.
-        let _ = cursors.iter().flatten().try_for_each(|cursor| cursor.note(false, &mut library));
-    }
-    let report = report.inspect_err(|error| {
-        let committed = library.len().unwrap_or(before) - before;
-        if committed > 0 || matches!(error, Error::Interrupted) {
-            output::complain(&format!("{committed} new papers are in the library and stay; the same command goes on from there"));
-        }
-    })?;
+    let report = read(&args.inputs, (&mut library, &mut embedder), &options, settings)?;
     tell(&report, settings);
-    for (number, cursor) in cursors.iter().enumerate() {
-        if let Some(cursor) = cursor {
-            cursor.note(!report.incomplete.contains(&number), &mut library)?;
-        }
-    }
     output::keep_index(&mut library, settings);
     if args.json {
         let report = serde_json::to_value(&report).map_err(|e| Error::usage(e.to_string()))?;
@@ -66,6 +47,36 @@ pub(crate) fn run(args: &Add, settings: &Settings) -> Result<ExitClass> {
         output::say(settings, &render::report_line(&report));
     }
     Ok(exit_class(&report))
+}
+
+/// Adds what files and addresses hold, and notes up to where addresses were read.
+pub(crate) fn read(
+    paths: &[PathBuf],
+    (library, embedder): (&mut Library, &mut LazyEmbedder),
+    options: &Options,
+    settings: &Settings,
+) -> Result<Report> {
+    let inputs = paths.iter().map(|path| input(path, Some(library), settings)).collect::<Result<Vec<_>>>()?;
+    let (inputs, cursors): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
+    let before = library.len()?;
+    let report = add(library, embedder, inputs, options, settings);
+    if report.is_err() {
+        // What was committed of an only input stays; where it began is noted, so that nothing between is missed. If that fails too, the
+        // error to tell is the first.
+        let _ = cursors.iter().flatten().try_for_each(|cursor| cursor.note(false, library));
+    }
+    let report = report.inspect_err(|error| {
+        let committed = library.len().unwrap_or(before) - before;
+        if committed > 0 || matches!(error, Error::Interrupted) {
+            output::complain(&format!("{committed} new papers are in the library and stay; the same command goes on from there"));
+        }
+    })?;
+    for (number, cursor) in cursors.iter().enumerate() {
+        if let Some(cursor) = cursor {
+            cursor.note(!report.incomplete.contains(&number), library)?;
+        }
+    }
+    Ok(report)
 }
 
 /// Keeps papers that were fetched, as `add` does, and says what it did.

@@ -1,8 +1,12 @@
 //! What can be typed.
 
+mod digest;
+
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
+
+pub(crate) use digest::{Digest, Output, Run, Subscribe, Unsubscribe, Wanted};
 
 /// Finds the papers that are kin to the ones you like, on your own machine
 #[derive(Parser)]
@@ -15,7 +19,7 @@ pub(crate) struct Args {
 }
 
 /// Settings of every command: a flag, else the environment, else paperkin.toml, else the default.
-#[derive(ClapArgs)]
+#[derive(ClapArgs, Clone)]
 #[command(next_help_heading = "Of every command")]
 pub(crate) struct Global {
     /// The library's directory [default: in the platform's data directory]
@@ -36,6 +40,9 @@ pub(crate) struct Global {
     /// Settings from this file [default: paperkin.toml here, else in the platform's configuration directory]
     #[arg(long, global = true, value_name = "FILE", env = "PAPERKIN_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,
+    /// Messages on standard error as text or json, a line each
+    #[arg(long, global = true, value_name = "FORMAT", env = "PAPERKIN_LOG_FORMAT", hide_env_values = true)]
+    pub log_format: Option<String>,
     /// No progress, notes or reports on standard error; of lists, ids only
     #[arg(short, long, global = true)]
     pub quiet: bool,
@@ -61,6 +68,16 @@ pub(crate) enum Command {
     Likes(Likes),
     /// Sort papers into named topics
     Cluster(Cluster),
+    /// What a day, a week or a month brought, as topics, the most interesting first
+    Digest(Box<Digest>),
+    /// Mail digests to an address
+    Subscribe(Box<Subscribe>),
+    /// Mail no more digests to an address
+    Unsubscribe(Unsubscribe),
+    /// Who gets digests, and when the next is due
+    Subscriptions(JsonOnly),
+    /// Do a night's work: sources, topics, digests, mail, exports
+    Run(Run),
     /// List papers
     Ls(Ls),
     /// Show all that is known of papers
@@ -501,6 +518,9 @@ impl Args {
             Command::Likes(args) => args.form.json,
             Command::Eval(args) => args.form.json,
             Command::Cluster(args) => form(&args.form),
+            Command::Digest(args) => args.output.json || args.output.format.as_deref() == Some("json"),
+            Command::Run(args) => args.json,
+            Command::Subscriptions(args) => args.json,
             Command::Ls(args) => form(&args.form),
             Command::Show(args) => form(&args.form),
             Command::Verify(args) => args.form.json,

@@ -18,25 +18,29 @@ pub(crate) fn run(args: &Export, settings: &Settings) -> Result<ExitClass> {
     if args.output.is_some() && args.output == args.vectors {
         return Err(Error::usage("the papers and the vectors need two files"));
     }
-    let library = settings.library()?;
+    write(args, &settings.library()?, settings)
+}
+
+/// The same for an open library.
+pub(crate) fn write(args: &Export, library: &Library, settings: &Settings) -> Result<ExitClass> {
     if is_parquet(args) {
         let path = args.output.as_deref().ok_or_else(|| Error::usage("a Parquet file needs a name: give --output FILE"))?;
-        let count = into_file(path, |out| parquet(&library, out))?;
+        let count = into_file(path, |out| parquet(library, out))?;
         output::say(settings, &format!("{count} papers with their vectors written to {}", path.display()));
         return Ok(ExitClass::Done);
     }
     let form = form(args)?;
     match &args.output {
         Some(path) => {
-            let count = into_file(path, |out| papers(&library, form, out, path))?;
+            let count = into_file(path, |out| papers(library, form, out, path))?;
             output::say(settings, &format!("{count} papers written to {}", path.display()));
         }
         None => {
-            papers(&library, form, &mut BufWriter::new(std::io::stdout().lock()), Path::new("standard output"))?;
+            papers(library, form, &mut BufWriter::new(std::io::stdout().lock()), Path::new("standard output"))?;
         }
     }
     if let Some(path) = &args.vectors {
-        let count = vectors(&library, path)?;
+        let count = vectors(library, path)?;
         output::say(settings, &format!("{count} vectors written to {}", path.display()));
     }
     Ok(ExitClass::Done)
@@ -122,7 +126,7 @@ fn vectors(library: &Library, path: &Path) -> Result<usize> {
 
 /// Writes beside the file and renames, so that a file of this name is always whole. What is no file, such as
 /// `/dev/stdout`, is written as it is.
-fn into_file<T>(path: &Path, write: impl FnOnce(&mut (dyn Write + Send)) -> Result<T>) -> Result<T> {
+pub(crate) fn into_file<T>(path: &Path, write: impl FnOnce(&mut (dyn Write + Send)) -> Result<T>) -> Result<T> {
     let io = |action| move |e| Error::io(action, path, e);
     if path.exists() && !path.is_file() {
         return write(&mut File::options().write(true).open(path).map_err(io("cannot write"))?);

@@ -91,7 +91,7 @@ pub(crate) fn input(text: &str, library: Option<&Library>, settings: &Settings) 
         (Some(name), Some(library)) => library.cursor(name)?,
         _ => None,
     };
-    let when = When { now: jiff::Timestamp::now(), last: last.as_deref() };
+    let when = When { now: crate::settings::timestamp(), last: last.as_deref() };
     let cursor = name.map(|name| Cursor { name, ends: when.cursor(), begins: when.again() });
     let pages = live::pages(client(settings), &address, &endpoints(), when);
     let pages = pages.map(|page| page.map(|bytes| Box::new(Bytes::new(bytes)) as Box<dyn Read + Send>));

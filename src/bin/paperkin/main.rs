@@ -4,6 +4,7 @@
 mod add;
 mod args;
 mod cluster;
+mod digest;
 mod eval;
 mod export;
 mod label;
@@ -15,8 +16,11 @@ mod output;
 mod question;
 mod recommend;
 mod reindex;
+mod run;
 mod settings;
 mod similar;
+mod subscribe;
+mod timer;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +34,8 @@ use settings::Settings;
 fn main() -> ExitCode {
     let args = Args::parse();
     let json_errors = args.wants_json();
-    match Settings::resolve(&args.global).and_then(|settings| run(args.command, &settings)) {
+    let settings = output::set_log_format(args.global.log_format.as_deref()).and_then(|()| Settings::resolve(&args.global));
+    match settings.and_then(|settings| run(args.command, &settings)) {
         Ok(class) => ExitCode::from(class as u8),
         Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -51,6 +56,11 @@ fn run(command: Command, settings: &Settings) -> Result<ExitClass> {
         Command::Unlike(args) => likes::unlike(&args, settings),
         Command::Likes(args) => likes::likes(&args, settings),
         Command::Cluster(args) => cluster::run(&args, settings),
+        Command::Digest(args) => digest::run(&args, settings),
+        Command::Subscribe(args) => subscribe::subscribe(&args, settings),
+        Command::Unsubscribe(args) => subscribe::unsubscribe(&args, settings),
+        Command::Subscriptions(args) => subscribe::subscriptions(&args, settings),
+        Command::Run(args) => run::run(&args, settings),
         Command::Ls(args) => lists::ls(&args, settings),
         Command::Show(args) => lists::show(&args, settings),
         Command::Rm(args) => lists::rm(&args, settings),

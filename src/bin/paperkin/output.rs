@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -10,7 +11,7 @@ use paperkin::render::{Format, one_line};
 use paperkin::{Error, Result};
 
 use crate::args::Form;
-use crate::settings::Settings;
+use crate::settings::{Settings, now};
 
 /// Writes data. Nothing else goes to standard output.
 pub(crate) fn print(text: &str) -> Result<()> {
@@ -31,7 +32,36 @@ pub(crate) fn say(settings: &Settings, text: &str) {
 
 /// A line for a person, quiet or not. Nobody can be told that standard error is closed.
 pub(crate) fn complain(text: &str) {
-    let _ = writeln!(stderr(), "{}", text.lines().map(one_line).collect::<Vec<_>>().join("\n"));
+    let level = ["failed:", "error:"].iter().any(|word| text.starts_with(word));
+    log(if level { "warning" } else { "info" }, text);
+}
+
+/// How messages are written, and the step of a job that they are of.
+static LOG: Mutex<(bool, Option<String>)> = Mutex::new((false, None));
+
+/// Messages as text or as JSON.
+pub(crate) fn set_log_format(name: Option<&str>) -> Result<()> {
+    let is_json = match name.filter(|name| !name.is_empty()) {
+        None | Some("text") => false,
+        Some("json") => true,
+        Some(other) => return Err(Error::usage(format!("no form of messages {other:?}; expected text or json"))),
+    };
+    LOG.lock().unwrap_or_else(PoisonError::into_inner).0 = is_json;
+    Ok(())
+}
+
+/// The step that messages are of from now on.
+pub(crate) fn set_step(step: Option<&str>) {
+    LOG.lock().unwrap_or_else(PoisonError::into_inner).1 = step.map(str::to_owned);
+}
+
+fn log(level: &str, text: &str) {
+    let (is_json, step) = LOG.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let line = match is_json {
+        true => serde_json::json!({ "time": now(), "level": level, "step": step, "message": text }).to_string(),
+        false => text.lines().map(one_line).collect::<Vec<_>>().join("\n"),
+    };
+    let _ = writeln!(stderr(), "{line}");
 }
 
 pub(crate) fn print_error(error: &Error, json: bool) {

@@ -12,7 +12,7 @@ use paperkin::{Error, Result};
 
 use crate::args::{Narrow, Order, Seen};
 use crate::output;
-use crate::settings::{Settings, day, now, today};
+use crate::settings::{Settings, day, now, timestamp, today, written};
 
 /// Papers of one file that are seeds.
 const MOST_SEEDS: usize = 1000;
@@ -73,8 +73,8 @@ fn unseen(when: &str, profile: &str) -> Result<Unseen> {
         "ever" => None,
         days => {
             let days: i64 = days.strip_suffix('d').and_then(|days| days.parse().ok()).filter(|days| (1..100_000).contains(days)).ok_or_else(wrong)?;
-            let ago = jiff::Timestamp::now().checked_sub(jiff::SignedDuration::from_hours(24 * days)).map_err(|_| wrong())?;
-            Some(ago.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+            let ago = timestamp().checked_sub(jiff::SignedDuration::from_hours(24 * days)).map_err(|_| wrong())?;
+            Some(written(ago))
         }
     };
     Ok(Unseen { profile: profile.to_owned(), since })

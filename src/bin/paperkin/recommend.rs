@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use paperkin::library::{Library, PaperRow, Rating};
-use paperkin::recommend::{Desk, Query, Seed};
+use paperkin::recommend::Desk;
 use paperkin::render::Answer;
 use paperkin::{Error, ExitClass, Result};
 use serde::Deserialize;
@@ -30,7 +30,8 @@ pub(crate) fn run(args: &Recommend, settings: &Settings) -> Result<ExitClass> {
         None => (library.ratings(profile)?, ExitClass::Done),
     };
     let desk = Desk::new(&library)?;
-    let query = query(&desk, &ratings)?;
+    let (query, silent) = desk.taste(&ratings)?;
+    silent.iter().for_each(|reason| output::complain(&format!("note: {reason}: it says nothing here")));
     if query.likes.is_empty() {
         return Err(likes_nothing(args));
     }
@@ -49,21 +50,6 @@ fn likes_nothing(args: &Recommend) -> Error {
             hint: Some("`paperkin like ID` says what you like; `paperkin similar ID` asks without a profile".to_owned()),
         },
     }
-}
-
-/// What is rated is known, and so never recommended; papers without a vector say nothing.
-fn query(desk: &Desk<'_>, ratings: &[Rating]) -> Result<Query> {
-    let mut query = Query { without: ratings.iter().map(|rating| rating.paper).collect(), ..Query::default() };
-    for &Rating { paper, rating, .. } in ratings {
-        let seed: Result<Seed> = desk.seed(paper, rating.abs());
-        match seed {
-            Ok(seed) if rating > 0.0 => query.likes.push(seed),
-            Ok(seed) => query.dislikes.push(seed),
-            Err(error @ Error::Usage { .. }) => output::complain(&format!("note: {error}: it says nothing here")),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(query)
 }
 
 fn of_body(path: &Path, library: &Library) -> Result<(Vec<Rating>, ExitClass)> {

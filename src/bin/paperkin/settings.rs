@@ -4,6 +4,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use paperkin::deliver::Mail;
 use paperkin::embed::{BUILT_IN, Compute, HubCache, Model, is_hub_id, resolve};
 use paperkin::ingest::LazyEmbedder;
 use paperkin::library::Library;
@@ -16,6 +18,8 @@ use crate::args::Global;
 // Without the network, nobody asks for what servers are told.
 #[cfg_attr(not(feature = "remote"), allow(dead_code))]
 pub(crate) struct Settings {
+    /// What was typed.
+    typed: Global,
     library: Option<PathBuf>,
     pub model: String,
     compute: Compute,
@@ -33,6 +37,7 @@ pub(crate) struct Settings {
     /// From paperkin.toml.
     pub format: Option<String>,
     pub limit: Option<usize>,
+    pub mail: Option<Mail>,
 }
 
 /// paperkin.toml.
@@ -47,6 +52,7 @@ struct Config {
     format: Option<String>,
     limit: Option<usize>,
     contact: Option<String>,
+    mail: Option<Mail>,
 }
 
 impl Settings {
@@ -55,8 +61,12 @@ impl Settings {
         let or_default = |flag: &Option<String>, config: Option<String>, default: &str| {
             flag.clone().or(config).filter(|text| !text.is_empty()).unwrap_or_else(|| default.to_owned())
         };
+        if let Some(time) = variable("PAPERKIN_NOW").filter(|time| time.parse::<Timestamp>().is_err()) {
+            return Err(Error::usage(format!("PAPERKIN_NOW is {time:?}; expected a time such as 2026-08-11T03:00:00Z")));
+        }
         let hub_offline = ["PAPERKIN_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].into_iter().any(is_on);
         Ok(Self {
+            typed: global.clone(),
             library: global.library.clone().filter(|path| !path.as_os_str().is_empty()).or(config.library),
             model: or_default(&global.model, config.model, BUILT_IN),
             compute: Compute {
@@ -74,10 +84,17 @@ impl Settings {
             fresh_for: seconds("PAPERKIN_FRESH")?,
             format: config.format,
             limit: config.limit,
+            mail: config.mail,
         })
     }
 
-    fn directory(&self) -> Result<PathBuf> {
+    /// The same with the library and the model of a job's file, unless others were typed or set.
+    pub(crate) fn of_job(&self, library: Option<PathBuf>, model: Option<String>) -> Result<Self> {
+        let typed = &self.typed;
+        Self::resolve(&Global { library: typed.library.clone().or(library), model: typed.model.clone().or(model), ..typed.clone() })
+    }
+
+    pub(crate) fn directory(&self) -> Result<PathBuf> {
         let default = || dirs::data_dir().map(|data| data.join("paperkin").join("library"));
         self.library.clone().or_else(default).ok_or_else(|| Error::Usage {
             message: "no place for the library: neither HOME nor XDG_DATA_HOME is set".to_owned(),
@@ -160,12 +177,23 @@ pub(crate) fn day(text: Option<&str>) -> Result<Option<Date>> {
     day.map(Some).ok_or_else(|| Error::usage(format!("no day {text:?}; expected YYYY-MM-DD, today or yesterday")))
 }
 
+/// The time now; that of `PAPERKIN_NOW`, if a night is replayed.
+pub(crate) fn timestamp() -> Timestamp {
+    static REPLAYED: std::sync::OnceLock<Option<Timestamp>> = std::sync::OnceLock::new();
+    REPLAYED.get_or_init(|| variable("PAPERKIN_NOW")?.parse().ok()).unwrap_or_else(Timestamp::now)
+}
+
 /// The day in UTC.
 pub(crate) fn today() -> Date {
-    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
+    timestamp().to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
 /// The time in UTC, to the second.
 pub(crate) fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    written(timestamp())
+}
+
+/// A time in UTC, to the second.
+pub(crate) fn written(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

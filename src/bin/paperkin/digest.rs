@@ -1,0 +1,225 @@
+//! `paperkin digest`.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use jiff::civil::{ISOWeekDate, Weekday};
+use paperkin::deliver::{self, Mail, Outcome};
+use paperkin::digest::{Digest as Found, Wishes, digest};
+use paperkin::ingest::Embed;
+use paperkin::library::{Covered, Days, Library, PaperRow, Uncovered};
+use paperkin::paper::{Date, PaperId, days_before, parse_date};
+use paperkin::render::{self, DigestForm};
+use paperkin::{Error, ExitClass, Result, job};
+
+use crate::add::{Asked, library};
+use crate::args::{Digest, Output, Wanted};
+use crate::export::into_file;
+use crate::output;
+use crate::settings::{Settings, day, now, timestamp, today};
+
+pub(crate) fn run(args: &Digest, settings: &Settings) -> Result<ExitClass> {
+    if args.output.deliver {
+        return deliver_due(args, settings);
+    }
+    let form = form(&args.output, settings)?;
+    let wishes = wishes(&args.wanted, settings)?;
+    let mails = mails(&args.output, settings)?;
+    let Asked { library, class, .. } = library(&args.from, Embed::Titles, settings)?;
+    let profile = &args.profile.profile;
+    let reader = format!("profile {profile}");
+    let period = period(args, &library, &reader)?;
+    let found = digest(&library, profile, &wishes, &period)?;
+    found.silent.iter().for_each(|reason| output::say(settings, &format!("note: {reason}: it says nothing here")));
+    let files = write_files(&found, &args.output, settings)?;
+    for (mail, to) in &mails {
+        send(&found, mail, to, settings)?;
+    }
+    if (files == 0 && mails.is_empty()) || args.output.format.is_some() || args.output.json {
+        output::print(&render::digest(&found, form, output::width()))?;
+    }
+    if args.mark_seen {
+        let mut library = settings.library_to_write()?;
+        let shown: Vec<PaperRow> = found.shown().map(|item| item.hit.row).collect();
+        library.mark_seen(profile, &shown, &now())?;
+        let until = period.days.until.unwrap_or_else(today);
+        library.cover(&Covered { reader: &reader, since: period.days.since.unwrap_or(until), until, papers: &found.papers })?;
+    }
+    Ok(class)
+}
+
+fn form(output: &Output, settings: &Settings) -> Result<DigestForm> {
+    match &output.format {
+        _ if output.json => Ok(DigestForm::Json),
+        Some(name) => name.parse(),
+        None if settings.quiet => Ok(DigestForm::Ids),
+        None => Ok(DigestForm::Table),
+    }
+}
+
+pub(crate) fn wishes(wanted: &Wanted, settings: &Settings) -> Result<Wishes> {
+    let default = Wishes::default();
+    Ok(Wishes {
+        categories: wanted.categories.clone(),
+        authors: wanted.authors.clone(),
+        keywords: wanted.keywords.clone(),
+        exclude: wanted.exclude.clone(),
+        sources: wanted.sources.clone(),
+        min_upvotes: wanted.min_upvotes,
+        papers: wanted.limit.or(settings.limit).unwrap_or(default.papers),
+        sort: wanted.sort.parse()?,
+        seen: wanted.seen.parse()?,
+        ..default
+    })
+}
+
+/// The days that were asked for, and what is not to be in the digest.
+fn period(args: &Digest, library: &Library, reader: &str) -> Result<Uncovered> {
+    let of = |days: Days| Uncovered { days, covered: HashSet::new() };
+    let wrong = |what: &str, text: &str, example: &str| Error::usage(format!("no {what} {text:?}; expected one such as {example}"));
+    let until = day(args.until.as_deref())?;
+    if let Some(day) = day(args.date.as_deref())? {
+        return Ok(of(Days::one(day)));
+    }
+    if let Some(text) = &args.week {
+        let (first, last) = week(text).ok_or_else(|| wrong("week", text, "2026-W33"))?;
+        return Ok(of(Days { since: Some(first), until: Some(last) }));
+    }
+    if let Some(text) = &args.month {
+        let first = parse_date(&format!("{text}-01")).ok_or_else(|| wrong("month", text, "2026-08"))?;
+        return Ok(of(Days { since: Some(first), until: Some(first.last_of_month()) }));
+    }
+    if let Some(days) = args.days {
+        let until = until.unwrap_or_else(today);
+        let before = i32::try_from(days).ok().filter(|days| (1..=366).contains(days));
+        let before = before.ok_or_else(|| Error::usage(format!("{days} days; expected a number from 1 to 366")))?;
+        return Ok(of(Days { since: Some(days_before(until, before - 1)), until: Some(until) }));
+    }
+    let last = |library: &Library, until| Ok::<_, Error>(library.last_day(until)?.unwrap_or(until));
+    if args.new {
+        let until = until.unwrap_or_else(today);
+        return library.uncovered(reader, last(library, until)?, until);
+    }
+    if let Some(since) = day(args.since.as_deref())? {
+        let until = until.unwrap_or_else(today);
+        if since > until {
+            return Err(Error::usage(format!("from {since} to {until} there is no day")));
+        }
+        return Ok(of(Days { since: Some(since), until: Some(until) }));
+    }
+    Ok(of(Days::one(last(library, until.unwrap_or_else(today))?)))
+}
+
+/// `2026-W33`: its Monday and its Sunday.
+pub(crate) fn week(text: &str) -> Option<(Date, Date)> {
+    let (year, week) = text.split_once("-W").or_else(|| text.split_once("-w"))?;
+    let day = |day| Some(ISOWeekDate::new(year.parse().ok()?, week.parse().ok()?, day).ok()?.date());
+    Some((day(Weekday::Monday)?, day(Weekday::Sunday)?))
+}
+
+/// Writes the files that were asked for; how many.
+fn write_files(found: &Found, output: &Output, settings: &Settings) -> Result<usize> {
+    let forms = [
+        (&output.to_html, DigestForm::Html),
+        (&output.to_markdown, DigestForm::Markdown),
+        (&output.to_json, DigestForm::Json),
+        (&output.to_atom, DigestForm::Atom),
+    ];
+    let mut files: Vec<(&PathBuf, Vec<u8>)> = Vec::new();
+    for (path, form) in forms {
+        files.extend(path.iter().map(|path| (path, render::digest(found, form, output::width()).into_bytes())));
+    }
+    if let Some(path) = &output.to_mail {
+        // Mail that goes nowhere needs no settings.
+        let from = settings.mail.as_ref().map(|mail| mail.from.as_str()).filter(|from| !from.is_empty()).unwrap_or("paperkin@localhost");
+        files.push((path, letter(found, from, from)?));
+    }
+    for (path, bytes) in &files {
+        if path.as_path() == Path::new("-") {
+            output::print(&String::from_utf8_lossy(bytes))?;
+        } else {
+            into_file(path, |out| out.write_all(bytes).map_err(|e| Error::io("cannot write", path, e)))?;
+            output::say(settings, &format!("the digest is in {}", path.display()));
+        }
+    }
+    Ok(files.len())
+}
+
+/// The addresses, and how mail gets there.
+fn mails<'s>(output: &Output, settings: &'s Settings) -> Result<Vec<(&'s Mail, String)>> {
+    if output.emails.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mail = self::mail(settings)?;
+    output.emails.iter().map(|to| Ok((mail, deliver::address(to)?))).collect()
+}
+
+/// How mail leaves, if the settings say it and may.
+pub(crate) fn mail(settings: &Settings) -> Result<&Mail> {
+    let none = Mail::default();
+    let mail = settings.mail.as_ref();
+    mail.unwrap_or(&none).check()?;
+    match mail {
+        Some(mail) if settings.offline && mail.server.is_some() => {
+            Err(Error::Mail { to: "anybody".to_owned(), way: mail.way(), what: "paperkin is set to offline, and sends nothing".to_owned() })
+        }
+        Some(mail) => Ok(mail),
+        None => Err(Error::usage("nothing says how mail leaves")),
+    }
+}
+
+/// A digest that was asked for now.
+fn letter(found: &Found, from: &str, to: &str) -> Result<Vec<u8>> {
+    let papers = found.papers.iter().map(|row| row.0.to_string()).collect::<Vec<_>>().join(" ");
+    let domain = deliver::address(from)?.rsplit('@').next().unwrap_or_default().to_owned();
+    let hash = PaperId::of_title(&format!("{to} {} {papers}", found.profile)).to_string();
+    let hash: String = hash.chars().filter(char::is_ascii_alphanumeric).collect();
+    job::letter(
+        found,
+        (from, to),
+        (&format!("{hash}.{}.paperkin@{domain}", timestamp().as_second()), timestamp()),
+        "Sent by paperkin, as it was asked to.",
+    )
+}
+
+fn send(found: &Found, mail: &Mail, to: &str, settings: &Settings) -> Result<()> {
+    let message = letter(found, &mail.from, to)?;
+    let id = format!("{}.{to}", timestamp().as_second());
+    let failed = |what: String| Err(Error::Mail { to: to.to_owned(), way: mail.way(), what });
+    match mail.send(to, &id, &message)?.outcome {
+        Outcome::Sent(_) => output::say(settings, &format!("mailed to {to}")),
+        Outcome::Later(what) => return failed(format!("not now: {what}")),
+        Outcome::Never(what) => return failed(format!("refused: {what}")),
+        Outcome::Unknown(what) => return failed(format!("nobody knows whether it was taken: {what}")),
+    }
+    Ok(())
+}
+
+/// `digest --deliver`.
+fn deliver_due(args: &Digest, settings: &Settings) -> Result<ExitClass> {
+    crate::catch_interrupts()?;
+    let mail = mail(settings)?;
+    let mut library = settings.library_to_write()?;
+    if library.subscriptions()?.is_empty() {
+        output::say(settings, "nobody is subscribed: `paperkin subscribe ADDRESS` begins");
+    }
+    let office = job::Office { mail, now: &timestamp, is_interrupted: &crate::is_interrupted };
+    let done = job::deliver(&mut library, &office)?;
+    if args.output.json {
+        crate::lists::print_json(&done)?;
+    }
+    for one in &done {
+        let line = job::delivery_line(one);
+        if one.became.is_failure() { output::complain(&format!("failed: {line}")) } else { output::say(settings, &line) }
+    }
+    if done.is_empty() {
+        let next = job::due(&library, timestamp())?.into_iter().map(|due| due.next).min();
+        next.iter().for_each(|next| output::say(settings, &format!("nothing is due; the next is at {}", crate::settings::written(*next))));
+    }
+    let failed = done.iter().filter(|one| one.became.is_failure()).count();
+    Ok(match failed {
+        0 => ExitClass::Done,
+        n if n == done.len() => ExitClass::Failure,
+        _ => ExitClass::Partial,
+    })
+}

@@ -1,0 +1,83 @@
+//! `paperkin subscribe`, `unsubscribe` and `subscriptions`.
+
+use paperkin::deliver;
+use paperkin::digest::{Every, Schedule, Wishes};
+use paperkin::job;
+use paperkin::{Error, ExitClass, Result};
+use serde_json::json;
+
+use crate::args::{JsonOnly, Subscribe, Unsubscribe};
+use crate::settings::{Settings, timestamp, written};
+use crate::{lists, output};
+
+pub(crate) fn subscribe(args: &Subscribe, settings: &Settings) -> Result<ExitClass> {
+    let address = deliver::address(&args.address)?;
+    let every = match args.every.as_str() {
+        "day" => Every::Day,
+        "week" => Every::Week,
+        other => return Err(Error::usage(format!("every {other:?}; expected day or week"))),
+    };
+    let schedule = Schedule { every, at: args.at.parse()?, on: args.on.parse()? };
+    let wishes = Wishes { schedule, even_if_empty: args.even_if_empty, ..crate::digest::wishes(&args.wanted, settings)? };
+    // A wish that cannot be granted is told now, and not at night.
+    let mut library = settings.library_to_write()?;
+    library.matching(&wishes.filter())?;
+    let profile = &args.profile.profile;
+    let text = serde_json::to_string(&wishes).map_err(|e| Error::usage(e.to_string()))?;
+    let is_new = library.subscribe(&address, profile, &text)?;
+    let what = if is_new { "is subscribed" } else { "was subscribed, and now is" };
+    output::say(settings, &format!("{address} {what} for {profile}, {schedule}; `paperkin digest --deliver` mails what is due"));
+    let likes_nothing = library.ratings(profile)?.iter().all(|rating| rating.rating <= 0.0);
+    if likes_nothing {
+        output::say(settings, &format!("note: {profile} likes no paper yet: what has votes comes first, until `paperkin like ID` says more"));
+    }
+    Ok(ExitClass::Done)
+}
+
+pub(crate) fn unsubscribe(args: &Unsubscribe, settings: &Settings) -> Result<ExitClass> {
+    let address = deliver::address(&args.address)?;
+    let mut library = settings.library_to_write()?;
+    match library.unsubscribe(&address, args.profile.as_deref())? {
+        0 => Err(Error::Usage { message: format!("{address} is not subscribed"), hint: Some("`paperkin subscriptions` lists who is".to_owned()) }),
+        _ => {
+            output::say(settings, &format!("{address} gets no more mail"));
+            Ok(ExitClass::Done)
+        }
+    }
+}
+
+pub(crate) fn subscriptions(args: &JsonOnly, settings: &Settings) -> Result<ExitClass> {
+    let library = settings.library()?;
+    let mut rows = Vec::new();
+    for due in job::due(&library, timestamp())? {
+        let last = library.last_letter(due.subscription.id)?;
+        let wishes: Wishes = due.wishes.clone();
+        rows.push((due, wishes, last));
+    }
+    if args.json {
+        let row = |(due, wishes, last): &(job::Due, Wishes, Option<paperkin::library::Letter>)| {
+            json!({
+                "address": due.subscription.address,
+                "profile": due.subscription.profile,
+                "wishes": wishes,
+                "is_due": due.until.is_some(),
+                "next": written(due.next),
+                "last": last.as_ref().map(|letter| json!({
+                    "message_id": letter.message_id, "until": letter.until, "state": letter.state.name(), "changed": letter.changed, "note": letter.note,
+                })),
+            })
+        };
+        lists::print_json(&rows.iter().map(row).collect::<Vec<_>>())?;
+        return Ok(ExitClass::Done);
+    }
+    for (due, wishes, last) in &rows {
+        let when = if due.until.is_some() { "due now".to_owned() } else { format!("next at {}", written(due.next)) };
+        let last = last.as_ref().map(|letter| format!("; last: up to {}, {}", letter.until, letter.state.name())).unwrap_or_default();
+        let line = format!("{}  for {}, {}; {when}{last}", due.subscription.address, due.subscription.profile, wishes.schedule);
+        output::print(&format!("{}\n", paperkin::render::one_line(&line)))?;
+    }
+    if rows.is_empty() {
+        output::say(settings, "nobody is subscribed: `paperkin subscribe ADDRESS` begins");
+    }
+    Ok(ExitClass::Done)
+}

@@ -1,0 +1,75 @@
+//! A message: MIME, with a plain and an HTML part and the headers of a list, by which mail programs sort it and offer its end.
+
+use std::time::SystemTime;
+
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart, SinglePart};
+
+use crate::error::{Error, Result};
+
+/// What a message says.
+#[derive(Debug, Clone)]
+pub struct Message<'m> {
+    /// `Name <address>`.
+    pub from: &'m str,
+    /// The address.
+    pub to: &'m str,
+    /// The subject.
+    pub subject: &'m str,
+    /// Names it for ever; without angle brackets.
+    pub message_id: &'m str,
+    /// The list that it is of, such as a profile.
+    pub list: &'m str,
+    /// When it was written.
+    pub date: SystemTime,
+    /// The plain part.
+    pub text: String,
+    /// The HTML part.
+    pub html: String,
+}
+
+/// The bytes of a message; the same for the same words.
+///
+/// # Errors
+///
+/// [`Error::Usage`] for an address that is none.
+pub fn message(message: &Message<'_>) -> Result<Vec<u8>> {
+    let (from, to) = (mailbox(message.from)?, mailbox(message.to)?);
+    let header = |name: &'static str, value: String| HeaderValue::new(HeaderName::new_from_ascii_str(name), value);
+    let list: String = message.list.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let subject: String = message.subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let end = format!("<mailto:{}?subject=unsubscribe%20{list}>", from.email);
+    let id = format!("{list}.paperkin.{}", from.email.domain());
+    // A boundary that is drawn by lot would make each writing another message.
+    let boundary = format!("=_{}", message.message_id.chars().filter(char::is_ascii_alphanumeric).take(32).collect::<String>());
+    let part = |kind: ContentType, body: &str| SinglePart::builder().header(kind).body(body.to_owned());
+    let parts = MultiPart::alternative()
+        .boundary(boundary)
+        .singlepart(part(ContentType::TEXT_PLAIN, &message.text))
+        .singlepart(part(ContentType::TEXT_HTML, &message.html));
+    let built = lettre::Message::builder()
+        .message_id(Some(format!("<{}>", message.message_id)))
+        .date(message.date)
+        .from(from)
+        .to(to)
+        .subject(subject)
+        .raw_header(header("List-Id", format!("<{id}>")))
+        .raw_header(header("List-Unsubscribe", end))
+        .raw_header(header("Auto-Submitted", "auto-generated".to_owned()))
+        .raw_header(header("X-Mailer", "paperkin".to_owned()))
+        .multipart(parts);
+    Ok(built.map_err(|e| Error::usage(format!("the message cannot be written: {e}")))?.formatted())
+}
+
+/// The bare address of `Name <address>`, or of an address alone.
+///
+/// # Errors
+///
+/// [`Error::Usage`] for what is no address.
+pub fn address(text: &str) -> Result<String> {
+    mailbox(text).map(|mailbox| mailbox.email.to_string())
+}
+
+pub(super) fn mailbox(text: &str) -> Result<Mailbox> {
+    text.parse::<Mailbox>().map_err(|e| Error::usage(format!("no address {text:?} ({e}); expected you@example.org or Name <you@example.org>")))
+}

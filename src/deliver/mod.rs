@@ -1,0 +1,185 @@
+//! Mail: a message with a plain and an HTML part, and the ways by which it leaves: a server, a program, a directory.
+//!
+//! What became of a message is one of four things, as whoever sends it must know whether to send it again: it was taken, it may be
+//! taken later, it never will be, or nobody knows.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `message` | MIME |
+//! | `smtp` | a server: plain on this machine, STARTTLS or TLS, with a login |
+//! | `local` | a `sendmail`, a directory |
+
+mod local;
+mod message;
+#[cfg(feature = "remote")]
+mod smtp;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+pub use message::{Message, address, message};
+
+/// How mail leaves, as settings say it: by a server, a program or a directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mail {
+    /// Whose mail it is: `Name <address>`.
+    pub from: String,
+    /// An SMTP server: its name, perhaps with a port.
+    pub server: Option<String>,
+    /// How the connection is kept from others' eyes.
+    pub security: Security,
+    /// Who logs in.
+    pub user: Option<String>,
+    /// A file whose first line is the password.
+    pub password_file: Option<PathBuf>,
+    /// A command that prints the password.
+    pub password_command: Option<String>,
+    /// A certificate, in PEM, that the server's may be signed with, beside the public ones.
+    pub ca_file: Option<PathBuf>,
+    /// A program that takes mail as sendmail does.
+    pub sendmail: Option<PathBuf>,
+    /// A directory into which each message is written as a file.
+    pub directory: Option<PathBuf>,
+}
+
+/// How a connection is kept from others' eyes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Security {
+    /// It begins plain and must become encrypted; port 587.
+    #[default]
+    Starttls,
+    /// It is encrypted; port 465.
+    Tls,
+    /// It is plain, without a login; port 25.
+    None,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was taken; with what was said of it.
+    Sent(String),
+    /// It was not taken now.
+    Later(String),
+    /// It will never be taken.
+    Never(String),
+    /// The other side was gone before it answered.
+    Unknown(String),
+}
+
+/// What became of a message that was handed over. A connection is closed when this is dropped.
+pub struct Handed {
+    /// What became of it.
+    pub outcome: Outcome,
+    #[cfg(feature = "remote")]
+    _goodbye: Option<smtp::Goodbye>,
+}
+
+impl From<Outcome> for Handed {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            #[cfg(feature = "remote")]
+            _goodbye: None,
+        }
+    }
+}
+
+impl Mail {
+    /// Refuses settings that say nothing clear.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`].
+    pub fn check(&self) -> Result<()> {
+        let wrong = |message: &str, hint: &str| Err(Error::Usage { message: message.to_owned(), hint: Some(hint.to_owned()) });
+        let ways = [self.server.is_some(), self.sendmail.is_some(), self.directory.is_some()];
+        match ways.into_iter().filter(|given| *given).count() {
+            0 => return wrong("nothing says how mail leaves", HINT),
+            1 => {}
+            _ => return wrong("mail has more than one way to leave", "give one of server, sendmail and directory"),
+        }
+        address(&self.from).map_err(|e| Error::Usage { message: format!("mail.from: {e}"), hint: Some(HINT.to_owned()) })?;
+        let has_password = self.password_file.is_some() || self.password_command.is_some();
+        if self.user.is_some() != has_password {
+            return wrong("a login needs a user and a password", "give user, and password_file or password_command");
+        }
+        if self.user.is_some() && self.security == Security::None {
+            return wrong("a login on a plain connection gives the password away", "set security to starttls or tls");
+        }
+        Ok(())
+    }
+
+    /// Sends a message to one address.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] for settings that mean nothing, and [`Error::Io`] for a password or a certificate that cannot be read; the
+    /// message was not handed to anybody.
+    pub fn send(&self, to: &str, message_id: &str, message: &[u8]) -> Result<Handed> {
+        self.check()?;
+        match (&self.server, &self.sendmail, &self.directory) {
+            (Some(server), ..) => self.by_server(server, to, message),
+            (_, Some(program), _) => Ok(local::sendmail(program, (&self.from, to), message)?.into()),
+            (.., Some(directory)) => Ok(local::into_directory(directory, message_id, message).into()),
+            _ => self.check().map(|()| Outcome::Never(String::new()).into()),
+        }
+    }
+
+    /// Where it goes, in a few words.
+    pub fn way(&self) -> String {
+        let path = |path: &Option<PathBuf>| path.as_deref().map(Path::display).map(|path| path.to_string());
+        self.server.clone().or_else(|| path(&self.sendmail)).or_else(|| path(&self.directory)).unwrap_or_default()
+    }
+
+    #[cfg(feature = "remote")]
+    fn by_server(&self, server: &str, to: &str, message: &[u8]) -> Result<Handed> {
+        smtp::send(self, server, to, message)
+    }
+
+    #[cfg(not(feature = "remote"))]
+    fn by_server(&self, _: &str, _: &str, _: &[u8]) -> Result<Handed> {
+        Err(Error::Usage {
+            message: "this paperkin was built without the network".to_owned(),
+            hint: Some("set mail.sendmail or mail.directory in place of mail.server".to_owned()),
+        })
+    }
+
+    /// The password of the login. It comes from a file or a command, and never stands in an argument or a variable.
+    #[cfg_attr(not(feature = "remote"), allow(dead_code))]
+    fn password(&self) -> Result<String> {
+        let text = match (&self.password_file, &self.password_command) {
+            (Some(path), _) => std::fs::read_to_string(path).map_err(|e| Error::io("cannot read the password of mail from", path, e))?,
+            (None, Some(command)) => printed(command)?,
+            (None, None) => String::new(),
+        };
+        match text.lines().next().unwrap_or_default() {
+            "" => Err(Error::usage("the password of mail is empty")),
+            line => Ok(line.to_owned()),
+        }
+    }
+}
+
+const HINT: &str = "in paperkin.toml or the job's file: [mail], from = \"Name <you@example.org>\", and server = \"mail.example.org\", sendmail = PROGRAM or directory = DIR";
+
+/// What a command prints.
+fn printed(command: &str) -> Result<String> {
+    let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
+    let ran = quiet(Command::new(shell).arg(flag).arg(command)).stdout(Stdio::piped()).stderr(Stdio::inherit()).output();
+    let ran = ran.map_err(|e| Error::io("cannot run", Path::new(shell), e))?;
+    if !ran.status.success() {
+        return Err(Error::usage(format!("the command for the password of mail failed ({}): {command}", ran.status)));
+    }
+    String::from_utf8(ran.stdout).map_err(|_| Error::usage("the command for the password of mail prints no text"))
+}
+
+/// Without secrets that are not for it, and without what is typed.
+fn quiet(command: &mut Command) -> &mut Command {
+    command.env_remove("HF_TOKEN").env_remove("HUGGING_FACE_HUB_TOKEN").stdin(Stdio::null())
+}

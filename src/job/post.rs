@@ -1,0 +1,251 @@
+//! Mail to subscribers: what is due is written, with what it covers, and then sent, once.
+
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::deliver::{Mail, Message, Outcome, address, message};
+use crate::digest::{Digest, Wishes, digest};
+use crate::error::{Error, Result};
+use crate::library::{Covered, Letter, LetterState, Library, Subscription};
+use crate::paper::{Date, days_before};
+use crate::render;
+
+/// A server that is gone before it answers gets a letter so often; then its papers are new again.
+const ATTEMPTS: u32 = 3;
+
+/// What became of one letter, or of one that was not written.
+#[derive(Debug, Clone, Serialize)]
+pub struct Delivery {
+    /// Who gets it.
+    pub address: String,
+    /// Whose likes.
+    pub profile: String,
+    /// What became of it.
+    pub became: Became,
+    /// Names it; nothing if none was written.
+    pub message_id: Option<String>,
+    /// Papers that it shows.
+    pub papers: usize,
+    /// What is to be said of it.
+    pub note: String,
+}
+
+/// What became of a letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Became {
+    /// Sent.
+    Sent,
+    /// Sent again, as nobody knows whether it was sent before; it may have come twice.
+    SentAgain,
+    /// It waits: the server could not take it now.
+    Waits,
+    /// It waits: the server was gone before it answered.
+    Unanswered,
+    /// The server will never take it; its papers are new again.
+    Refused,
+    /// There was nothing new to write.
+    Nothing,
+}
+
+impl Became {
+    /// True if somebody has to look after it.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Waits | Self::Unanswered | Self::Refused)
+    }
+}
+
+/// Who delivers: by which way, and when.
+pub struct Office<'o> {
+    /// The way.
+    pub mail: &'o Mail,
+    /// The time.
+    pub now: &'o dyn Fn() -> Timestamp,
+    /// True if somebody wants an end.
+    pub is_interrupted: &'o dyn Fn() -> bool,
+}
+
+/// When a subscription's digest is due, and of which days.
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// The subscription.
+    pub subscription: Subscription,
+    /// What it wishes.
+    pub wishes: Wishes,
+    /// The first day of its first digest.
+    pub first: Date,
+    /// The last day of the digest that is due; nothing if none is.
+    pub until: Option<Date>,
+    /// When the next one is due.
+    pub next: Timestamp,
+}
+
+/// Every subscription, and whether it is due. The first digest is due at once, and holds the papers of the day before and of that
+/// day, or of a week.
+///
+/// # Errors
+///
+/// [`Error::LibraryDamaged`] for wishes that cannot be read, and those of the library.
+pub fn due(library: &Library, now: Timestamp) -> Result<Vec<Due>> {
+    let due = |subscription: Subscription| {
+        let wishes: Wishes = serde_json::from_str(&subscription.wishes)
+            .map_err(|e| Error::LibraryDamaged { what: format!("the wishes of {} cannot be read: {e}", subscription.address) })?;
+        let (day, _) = wishes.schedule.last(now);
+        let told = library.told_until(&subscription.reader())?;
+        let until = Some(day).filter(|day| told.is_none_or(|told| told < *day));
+        let (first, next) = (days_before(day, wishes.schedule.days()), wishes.schedule.next(now));
+        Ok(Due { subscription, wishes, first, until, next })
+    };
+    library.subscriptions()?.into_iter().map(due).collect()
+}
+
+/// Writes the letters that are due, and sends them and those that wait.
+///
+/// # Errors
+///
+/// [`Error::Interrupted`], settings of mail that mean nothing, and those of the library. What was sent is noted.
+pub fn deliver(library: &mut Library, office: &Office<'_>) -> Result<Vec<Delivery>> {
+    office.mail.check()?;
+    let mut done = Vec::new();
+    // All are written before one is sent: what one shows is seen then, and another to the same reader may show it too.
+    for due in due(library, (office.now)())? {
+        let Some(until) = due.until else { continue };
+        let subscription = due.subscription.clone();
+        if let Some(seen) = write(library, office, due, until)? {
+            let seen = if seen > 0 { format!(", and {seen} seen before") } else { String::new() };
+            done.push(delivery(&subscription, None, Became::Nothing, format!("nothing is new up to {until}{seen}")));
+        }
+    }
+    for letter in library.waiting_letters()? {
+        let subscription = library.subscriptions()?.into_iter().find(|one| one.id == letter.subscription);
+        if let Some(subscription) = subscription {
+            done.push(send(library, office, &subscription, letter)?);
+        }
+    }
+    Ok(done)
+}
+
+/// Writes a letter into the library. If there is nothing to write, how many papers the profile has seen before.
+fn write(library: &mut Library, office: &Office<'_>, due: Due, until: Date) -> Result<Option<u64>> {
+    if (office.is_interrupted)() {
+        return Err(Error::Interrupted);
+    }
+    let Due { subscription, wishes, first, .. } = due;
+    let (reader, now) = (subscription.reader(), (office.now)());
+    let period = library.uncovered(&reader, first, until)?;
+    let found = digest(library, &subscription.profile, &wishes, &period)?;
+    let covered = Covered { reader: &reader, since: first, until, papers: &found.papers };
+    if found.is_empty() && !wishes.even_if_empty {
+        library.cover(&covered)?;
+        return Ok(Some(found.seen));
+    }
+    let message_id = message_id(&subscription, until, &found, &office.mail.from)?;
+    let (to, profile) = (subscription.address.as_str(), subscription.profile.as_str());
+    let footer = format!("You get this as {to} is subscribed, for {profile}, {}. `paperkin unsubscribe {to}` ends it.", wishes.schedule);
+    let bytes = letter(&found, (&office.mail.from, to), (&message_id, now), &footer)?;
+    let letter = Letter {
+        message_id,
+        subscription: subscription.id,
+        until,
+        state: LetterState::Ready,
+        attempts: 0,
+        changed: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        note: String::new(),
+        shown: found.shown().map(|item| item.hit.row).collect(),
+        message: bytes,
+    };
+    library.write_letter(&letter, &covered)?;
+    Ok(None)
+}
+
+/// A digest as the bytes of a message, `from` somebody `to` somebody.
+///
+/// # Errors
+///
+/// [`Error::Usage`] for an address that is none.
+pub fn letter(digest: &Digest, (from, to): (&str, &str), (message_id, now): (&str, Timestamp), footer: &str) -> Result<Vec<u8>> {
+    message(&Message {
+        from,
+        to,
+        subject: &render::digest_subject(digest),
+        message_id,
+        list: &digest.profile,
+        date: SystemTime::from(now),
+        text: render::digest_letter(digest, footer),
+        html: render::digest_mail(digest, footer),
+    })
+}
+
+/// The same for the same digest to the same subscriber: by it the other side knows a letter that it has.
+fn message_id(subscription: &Subscription, until: Date, digest: &Digest, from: &str) -> Result<String> {
+    let papers: Vec<String> = digest.shown().map(|item| item.hit.paper.id().to_string()).collect();
+    let Subscription { id, address: to, profile, .. } = subscription;
+    let hash = Sha256::digest(format!("{id} {to} {profile} {until} {}", papers.join(" ")).as_bytes());
+    let hash: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let from = address(from)?;
+    let domain = from.rsplit('@').next().unwrap_or_default();
+    Ok(format!("{until}.{id}.{hash}.paperkin@{domain}"))
+}
+
+/// Sends a letter, and notes it before and after.
+fn send(library: &mut Library, office: &Office<'_>, subscription: &Subscription, letter: Letter) -> Result<Delivery> {
+    if (office.is_interrupted)() {
+        return Err(Error::Interrupted);
+    }
+    let now = || (office.now)().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let was_cut_off = letter.state == LetterState::Sending;
+    library.hand_over(&letter, &now())?;
+    let handed = match office.mail.send(&subscription.address, &letter.message_id, &letter.message) {
+        Ok(handed) => handed,
+        // It was handed to nobody.
+        Err(error) => {
+            library.note_letter(&letter, letter.state, &error.to_string(), &now())?;
+            return Err(error);
+        }
+    };
+    let (state, became, note) = match handed.outcome.clone() {
+        Outcome::Sent(note) if was_cut_off => {
+            let note = format!("it was being sent when paperkin ended before, and may have come twice, under one message id. {note}");
+            (LetterState::Sent, Became::SentAgain, note)
+        }
+        Outcome::Sent(note) => (LetterState::Sent, Became::Sent, note),
+        // One that nobody knows of stays so: the server that took it may be another than the one that is busy.
+        Outcome::Later(note) if was_cut_off => (LetterState::Sending, Became::Waits, note),
+        Outcome::Later(note) => (LetterState::Ready, Became::Waits, note),
+        Outcome::Never(note) => (LetterState::Refused, Became::Refused, note),
+        Outcome::Unknown(note) if letter.attempts + 1 >= ATTEMPTS => (LetterState::Refused, Became::Refused, note),
+        Outcome::Unknown(note) => (LetterState::Sending, Became::Unanswered, note),
+    };
+    library.note_letter(&letter, state, &note, &now())?;
+    drop(handed);
+    Ok(delivery(subscription, Some(&letter), became, note))
+}
+
+/// What became of a letter, in a line.
+pub fn delivery_line(delivery: &Delivery) -> String {
+    let Delivery { address, profile, became, papers, note, .. } = delivery;
+    let what = match became {
+        Became::Sent => format!("{} mailed", render::plural(*papers as u64, "paper")),
+        Became::SentAgain => format!("{} mailed, perhaps for the second time", render::plural(*papers as u64, "paper")),
+        Became::Waits => "waits, and is tried again".to_owned(),
+        Became::Unanswered => "perhaps mailed: the server was gone before it answered; it is tried again, under the same message id".to_owned(),
+        Became::Refused => "refused; its papers are new again".to_owned(),
+        Became::Nothing => "no mail".to_owned(),
+    };
+    let note = if note.is_empty() { String::new() } else { format!(" ({})", render::one_line(note)) };
+    format!("{address}, for {profile}: {what}{note}")
+}
+
+fn delivery(subscription: &Subscription, letter: Option<&Letter>, became: Became, note: String) -> Delivery {
+    Delivery {
+        address: subscription.address.clone(),
+        profile: subscription.profile.clone(),
+        became,
+        message_id: letter.map(|letter| letter.message_id.clone()),
+        papers: letter.map_or(0, |letter| letter.shown.len()),
+        note,
+    }
+}

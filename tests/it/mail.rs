@@ -1,0 +1,263 @@
+//! Digests by mail: the true program against a small server on this machine, a sendmail and a directory.
+
+use std::path::Path;
+
+use paperkin::library::{Covered, Letter, LetterState, Library};
+use paperkin::paper::{Date, parse_date};
+
+use crate::post::{Manner, Post, header, plain};
+use crate::support::{Kin, Ran};
+
+/// Papers of some days of August 2026, so many each.
+fn papers(days: &[(u32, usize)]) -> String {
+    let paper = |day: u32, at: usize| {
+        format!(
+            "{{\"id\": \"2608.{day:02}{at:03}\", \"title\": \"Paper {at} of day {day}\", \"abstract\": \"Neural text {at} on graphs of day {day}.\", \
+             \"day\": \"2026-08-{day:02}\", \"upvotes\": {at}, \"published\": \"2026-08-{day:02}\"}}\n"
+        )
+    };
+    days.iter().flat_map(|&(day, count)| (1..=count).map(move |at| paper(day, at))).collect()
+}
+
+/// A library with papers, a subscriber, and mail by these settings.
+fn subscribed(settings: &str) -> Kin {
+    let kin = Kin::new();
+    kin.write("papers.jsonl", papers(&[(10, 3), (11, 4)]));
+    kin.write("paperkin.toml", settings);
+    assert_eq!(kin.run(&["add", "papers.jsonl"]).code, 0);
+    let ran = kin.run(&["subscribe", "tim@example.org"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    kin
+}
+
+fn deliver(kin: &Kin, now: &str) -> Ran {
+    crate::support::ran(kin.command(&["digest", "--deliver"]).env("PAPERKIN_NOW", now).output().unwrap())
+}
+
+fn ids(text: &str) -> Vec<&str> {
+    let mut ids: Vec<&str> = text.split(|c: char| !c.is_ascii_digit() && c != '.').filter(|id| id.starts_with("2608.") && id.len() == 10).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+#[test]
+fn what_is_due_is_mailed_once_and_what_comes_late_is_mailed_later() {
+    let post = Post::start(|_| Manner::Take);
+    let kin = subscribed(&post.settings());
+    let first = deliver(&kin, "2026-08-11T08:00:00Z");
+    assert!(first.code == 0 && first.err.contains("tim@example.org, for default: 7 papers mailed"), "{first:?}");
+    let message = &post.taken()[0];
+    assert_eq!(header(message, "To"), "tim@example.org");
+    assert_eq!(header(message, "From"), "paperkin <kin@example.org>");
+    assert!(header(message, "Message-ID").ends_with(".paperkin@example.org>"), "{message}");
+    assert!(header(message, "List-Unsubscribe").starts_with("<mailto:kin@example.org?"), "{message}");
+    assert!(header(message, "Content-Type").starts_with("multipart/alternative;") && message.contains("Content-Type: text/html"), "{message}");
+    assert_eq!(ids(&plain(message)).len(), 7, "{}", plain(message));
+    assert!(plain(message).contains("https://arxiv.org/abs/2608.11004"), "{}", plain(message));
+    // Not again on the same day, nor before its time.
+    for now in ["2026-08-11T09:00:00Z", "2026-08-12T06:59:59Z"] {
+        let again = deliver(&kin, now);
+        assert!(again.code == 0 && again.err.contains("nothing is due; the next is at 2026-08-12T07:00:00Z"), "{again:?}");
+    }
+    // On a day without papers, nothing; then what came late, and what is new.
+    let empty = deliver(&kin, "2026-08-12T07:00:00Z");
+    assert!(empty.code == 0 && empty.err.contains("no mail (nothing is new up to 2026-08-12)"), "{empty:?}");
+    kin.write("more.jsonl", papers(&[(11, 5), (13, 1)]));
+    kin.run(&["add", "more.jsonl"]);
+    assert!(deliver(&kin, "2026-08-13T07:00:00Z").err.contains("2 papers mailed"));
+    let taken = post.taken();
+    assert_eq!(taken.len(), 2);
+    assert_eq!(ids(&plain(&taken[1])), ["2608.11005", "2608.13001"]);
+    // What was mailed was seen by the profile.
+    assert_eq!(kin.json(&["digest", "--date", "2026-08-11", "--json"])["left_out"]["seen"], 5);
+    assert_eq!(kin.run(&["unsubscribe", "tim@example.org"]).code, 0);
+    assert_eq!(kin.run(&["unsubscribe", "tim@example.org"]).code, 2);
+    assert!(deliver(&kin, "2026-08-15T07:00:00Z").err.contains("nobody is subscribed"));
+}
+
+#[test]
+fn each_subscriber_gets_what_it_wishes_when_it_wishes_it() {
+    let post = Post::start(|_| Manner::Take);
+    let kin = subscribed(&post.settings());
+    let weekly =
+        ["subscribe", "Ann <ann@example.org>", "--every", "week", "--on", "tuesday", "--at", "09:00+02:00", "--keyword", "day 10", "-n", "2"];
+    assert_eq!(kin.run(&weekly).code, 0);
+    assert_eq!(kin.run(&["subscribe", "eva@example.org", "--min-upvotes", "90", "--even-if-empty", "--profile", "eva"]).code, 0);
+    let listed = kin.run(&["subscriptions"]).out;
+    assert!(listed.contains("ann@example.org  for default, every tuesday at 09:00+02:00; due now"), "{listed}");
+    assert_eq!(deliver(&kin, "2026-08-11T07:00:00Z").code, 0);
+    let taken = post.taken();
+    let of = |name: &str| taken.iter().find(|message| header(message, "To").contains(name)).unwrap_or_else(|| panic!("nothing to {name}"));
+    assert!(plain(of("ann")).contains("3 papers") && plain(of("ann")).contains("and 1 more"), "{}", plain(of("ann")));
+    assert_eq!(ids(&plain(of("tim"))).len(), 7);
+    assert!(plain(of("eva")).contains("no papers of these days"), "{}", plain(of("eva")));
+    // Papers that were counted and not shown do not come as new ones.
+    assert!(deliver(&kin, "2026-08-18T07:00:00Z").err.contains("ann@example.org, for default: no mail"));
+    assert_eq!(kin.json(&["subscriptions", "--json"])[1]["next"], "2026-08-25T07:00:00Z".replace("2026-08-25", next_tuesday()));
+    for wrong in [
+        &["subscribe", "nobody"][..],
+        &["subscribe", "a@example.org", "--at", "25:00"],
+        &["subscribe", "a@example.org", "--every", "year"],
+        &["subscribe", "a@example.org", "--on", "someday"],
+        &["subscribe", "a@example.org", "--keyword", "!"],
+        &["subscribe", "a@example.org", "--sort", "best"],
+    ] {
+        assert_eq!(kin.run(wrong).code, 2, "{wrong:?}");
+    }
+}
+
+/// `subscriptions` tells of the next time after now, whenever the test runs.
+fn next_tuesday() -> &'static str {
+    static DAY: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    DAY.get_or_init(|| {
+        let schedule: paperkin::digest::Schedule = serde_json::from_str(r#"{"every": "week", "on": "tuesday", "at": "09:00+02:00"}"#).unwrap();
+        schedule.next(jiff::Timestamp::now()).strftime("%Y-%m-%d").to_string()
+    })
+}
+
+#[test]
+fn a_server_with_faults_gets_each_letter_once_more_and_none_is_lost() {
+    use Manner::{Busy, GoneAfter, GoneWithin, NoSuchUser, NotYet, Refuse, Take};
+    // What the server does, each time it is asked, and what is said of it.
+    let cases: [(&[Manner], &[&str], usize); 7] = [
+        (&[Busy, Take], &["waits, and is tried again", "7 papers mailed"], 1),
+        (&[NotYet, NotYet, Take], &["greylisted", "waits", "7 papers mailed"], 1),
+        (&[NoSuchUser, Take], &["refused; its papers are new again", "7 papers mailed"], 1),
+        (&[Refuse, Take], &["we do not like it", "7 papers mailed"], 1),
+        (&[GoneWithin, Take], &["perhaps mailed", "perhaps for the second time"], 1),
+        (&[GoneAfter, Take], &["perhaps mailed", "perhaps for the second time"], 2),
+        (&[GoneAfter, Busy, Take], &["perhaps mailed", "waits", "perhaps for the second time"], 2),
+    ];
+    for (manners, said, taken) in cases {
+        let post = Post::start(|at| manners.get(at).copied().unwrap_or(Take));
+        let kin = subscribed(&post.settings());
+        for (at, said) in said.iter().enumerate() {
+            let ran = deliver(&kin, &format!("2026-08-11T08:0{at}:00Z"));
+            let is_last = at + 1 == manners.len();
+            assert!(ran.err.contains(said) && ran.code == i32::from(!is_last), "{manners:?} {at}: {ran:?}");
+        }
+        let messages = post.taken();
+        assert_eq!(messages.len(), taken, "{manners:?}");
+        let mut names: Vec<String> = messages.iter().map(|message| header(message, "Message-ID")).collect();
+        names.dedup();
+        assert_eq!((names.len(), ids(&plain(&messages[0])).len()), (1, 7), "{manners:?}");
+        assert!(messages.iter().all(|message| message == &messages[0]), "the same letter has the same bytes");
+        assert!(deliver(&kin, "2026-08-11T08:09:00Z").err.contains("nothing is due"));
+    }
+}
+
+#[test]
+fn a_server_that_never_answers_gives_the_papers_back() {
+    let post = Post::start(|at| if at < 3 { Manner::GoneWithin } else { Manner::Take });
+    let kin = subscribed(&post.settings());
+    for (at, said) in ["perhaps mailed", "perhaps mailed", "refused"].into_iter().enumerate() {
+        let ran = deliver(&kin, &format!("2026-08-11T08:0{at}:00Z"));
+        assert!(ran.code == 1 && ran.err.contains(said), "{ran:?}");
+    }
+    assert!(deliver(&kin, "2026-08-12T08:00:00Z").err.contains("7 papers mailed"));
+}
+
+#[test]
+fn a_letter_that_was_being_sent_when_the_program_ended_is_sent_again_and_said() {
+    let post = Post::start(|_| Manner::Take);
+    let kin = subscribed(&post.settings());
+    {
+        // As the library is when the power goes between handing over and noting.
+        let mut library = Library::open_to_write(&kin.path("library")).unwrap();
+        let papers = library.rows_of(&paperkin::library::Filter::default()).unwrap();
+        let until = parse_date("2026-08-11").unwrap();
+        let letter = Letter {
+            message_id: "one@example.org".to_owned(),
+            subscription: 1,
+            until,
+            state: LetterState::Ready,
+            attempts: 0,
+            changed: String::new(),
+            note: String::new(),
+            shown: papers.clone(),
+            message: b"Message-ID: <one@example.org>\n\nhello\n".to_vec(),
+        };
+        let covered = Covered { reader: "subscription 1", since: Date::constant(2026, 8, 10), until, papers: &papers };
+        library.write_letter(&letter, &covered).unwrap();
+        library.hand_over(&letter, "2026-08-11T07:00:00Z").unwrap();
+    }
+    let ran = deliver(&kin, "2026-08-11T08:00:00Z");
+    assert!(ran.code == 0 && ran.err.contains("perhaps for the second time") && ran.err.contains("under one message id"), "{ran:?}");
+    assert_eq!(header(&post.taken()[0], "Message-ID"), "<one@example.org>");
+    assert!(deliver(&kin, "2026-08-11T08:00:00Z").err.contains("nothing is due"));
+}
+
+#[cfg(unix)]
+fn script(kin: &Kin, name: &str, text: &str) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let path = kin.write(name, format!("#!/bin/sh\n{text}\n"));
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path.display().to_string()
+}
+
+#[cfg(unix)]
+#[test]
+fn mail_leaves_by_a_sendmail_and_into_a_directory() {
+    let kin = subscribed("");
+    let from = "[mail]\nfrom = \"kin@example.org\"\n";
+    let settings = |way: &str| _ = kin.write("paperkin.toml", format!("{from}{way}\n"));
+    for (code, said) in [(75, "waits"), (67, "refused"), (1, "waits"), (0, "7 papers mailed")] {
+        let program = script(&kin, "sendmail", &format!("echo \"$@\" > args; cat > message; echo went wrong >&2; exit {code}"));
+        settings(&format!("sendmail = \"{program}\""));
+        let ran = deliver(&kin, "2026-08-11T08:00:00Z");
+        assert!(ran.err.contains(said), "{code}: {ran:?}");
+    }
+    let read = |name: &str| std::fs::read_to_string(kin.path(name)).unwrap();
+    assert_eq!(read("args").trim(), "-i -f kin@example.org -- tim@example.org");
+    assert_eq!(ids(&plain(&read("message").replace("\r\n", "\n"))).len(), 7);
+    settings("directory = \"outbox\"");
+    kin.write("more.jsonl", papers(&[(12, 2)]));
+    kin.run(&["add", "more.jsonl"]);
+    assert_eq!(deliver(&kin, "2026-08-12T08:00:00Z").code, 0);
+    let files: Vec<_> = std::fs::read_dir(kin.path("outbox")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(files.len() == 1 && files[0].to_string_lossy().starts_with("2026-08-12.1."), "{files:?}");
+}
+
+#[test]
+fn one_digest_is_mailed_at_once_or_told_why_not() {
+    let post = Post::start(|at| if at == 0 { Manner::Take } else { Manner::NoSuchUser });
+    let kin = subscribed(&post.settings());
+    let mailed = kin.run(&["digest", "--date", "2026-08-11", "--email", "Jo Ö <jo@example.org>"]);
+    assert!(mailed.code == 0 && mailed.err.contains("mailed to jo@example.org") && mailed.out.is_empty(), "{mailed:?}");
+    assert_eq!(ids(&plain(&post.taken()[0])).len(), 4);
+    let refused = kin.run(&["digest", "--date", "2026-08-11", "--email", "jo@example.org"]);
+    assert!(refused.code == 1 && refused.err.contains("refused: ") && refused.err.contains("no such user"), "{refused:?}");
+    let offline = kin.run(&["digest", "--date", "2026-08-11", "--email", "jo@example.org", "--offline"]);
+    assert!(offline.code == 1 && offline.err.contains("set to offline"), "{offline:?}");
+    let settings = [
+        ("", "nothing says how mail leaves"),
+        ("from = \"kin@example.org\"", "nothing says how mail leaves"),
+        ("from = \"kin\"\nserver = \"x\"", "no address"),
+        ("from = \"a@b.org\"\nserver = \"x\"\ndirectory = \"y\"", "more than one way"),
+        ("from = \"a@b.org\"\nserver = \"127.0.0.1:1\"\nsecurity = \"none\"\nuser = \"u\"\npassword_file = \"p\"", "gives the password away"),
+        ("from = \"a@b.org\"\nserver = \"127.0.0.1:1\"\nuser = \"u\"\npassword_file = \"p\"", "cannot read the password of mail from p"),
+        ("from = \"a@b.org\"\nserver = \"127.0.0.1:1\"\nuser = \"u\"\npassword_command = \"exit 3\"", "the command for the password of mail failed"),
+        ("from = \"a@b.org\"\nserver = \"http://x\"", "no mail server"),
+        ("from = \"a@b.org\"\nserver = \"127.0.0.1:1\"\nca_file = \"paperkin.toml\"", "no certificate"),
+        ("from = \"a@b.org\"\nserver = \"127.0.0.1:1\"", "not now: 127.0.0.1:1: "),
+    ];
+    for (text, expected) in settings {
+        kin.write("paperkin.toml", format!("[mail]\n{text}\n"));
+        let ran = kin.run(&["digest", "--date", "2026-08-11", "--email", "jo@example.org"]);
+        assert!((1..=2).contains(&ran.code) && ran.err.contains(expected), "{text}: {ran:?}");
+    }
+}
+
+#[test]
+fn a_library_of_an_older_format_has_no_subscribers_and_gets_them() {
+    let kin = subscribed("");
+    let subscriptions = |directory: &Path| Library::open(directory).unwrap().subscriptions().unwrap().len();
+    assert_eq!(subscriptions(&kin.path("library")), 1);
+    let sql = "PRAGMA foreign_keys = OFF; DROP TABLE letters; DROP TABLE subscriptions; DROP TABLE covered; DROP TABLE readers; DROP TABLE runs; PRAGMA user_version = 5;";
+    rusqlite::Connection::open(kin.path("library/library.db")).unwrap().execute_batch(sql).unwrap();
+    assert_eq!(subscriptions(&kin.path("library")), 0);
+    assert_eq!(kin.json(&["digest", "--new", "--until", "2026-08-11", "--json"])["papers"], 4);
+    assert_eq!(kin.run(&["subscribe", "tim@example.org"]).code, 0);
+    assert_eq!(subscriptions(&kin.path("library")), 1);
+}
