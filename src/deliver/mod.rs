@@ -116,6 +116,21 @@ impl Mail {
         Ok(())
     }
 
+    /// The same, with paths that are beside the file in which they stand.
+    #[must_use]
+    pub fn beside(self, directory: &Path) -> Self {
+        let joined = |path: Option<PathBuf>| path.map(|path| directory.join(path));
+        // A program without a directory is looked for where programs are.
+        let program = |path: PathBuf| if path.components().count() > 1 { directory.join(path) } else { path };
+        Self {
+            password_file: joined(self.password_file),
+            ca_file: joined(self.ca_file),
+            directory: joined(self.directory),
+            sendmail: self.sendmail.map(program),
+            ..self
+        }
+    }
+
     /// Sends a message to one address.
     ///
     /// # Errors

@@ -122,7 +122,13 @@ fn tls(mail: &Mail, host: &str) -> Result<TlsParameters> {
 }
 
 fn said(error: &lettre::transport::smtp::Error, server: &str) -> String {
+    use std::io::ErrorKind::{TimedOut, WouldBlock};
+    let cause = std::error::Error::source(error);
+    let io = cause.and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    if io.is_some_and(|io| matches!(io.kind(), TimedOut | WouldBlock)) {
+        return format!("{server} was silent for {} seconds", PATIENCE.as_secs());
+    }
     // The cause is where the text of a connection's error stands.
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).filter(|cause| !error.to_string().contains(&cause[2..]));
-    format!("{server}: {error}{}", cause.unwrap_or_default())
+    let cause = cause.map(ToString::to_string).filter(|cause| !error.to_string().contains(cause));
+    format!("{server}: {error}{}", cause.map(|cause| format!(": {cause}")).unwrap_or_default())
 }

@@ -215,7 +215,7 @@ impl Plan {
             name: file.name.unwrap_or(stem),
             library: file.library.map(|library| beside.join(library)),
             model: file.model,
-            mail: file.mail.map(|mail| of_directory(mail.into_inner(), beside)),
+            mail: file.mail.map(|mail| mail.into_inner().beside(beside)),
             report: file.report.map(|report| beside.join(report).to_string_lossy().into_owned()),
             retries: file.retries.unwrap_or(2),
             retry_after,
@@ -254,20 +254,6 @@ fn page(table: DigestTable, place: &Place<'_>, beside: &Path) -> Result<Page> {
         ..Wishes::default()
     };
     Ok(Page { profile: table.profile.unwrap_or_else(|| PROFILE.to_owned()), days, wishes, to })
-}
-
-/// Paths of mail settings, beside the job's file.
-fn of_directory(mail: Mail, beside: &Path) -> Mail {
-    let joined = |path: Option<PathBuf>| path.map(|path| beside.join(path));
-    // A program without a directory is looked for where programs are.
-    let program = |path: PathBuf| if path.components().count() > 1 { beside.join(path) } else { path };
-    Mail {
-        password_file: joined(mail.password_file),
-        ca_file: joined(mail.ca_file),
-        directory: joined(mail.directory),
-        sendmail: mail.sendmail.map(program),
-        ..mail
-    }
 }
 
 /// A path in which `{date}` is the day.

@@ -268,13 +268,19 @@ fn of_two_hundred_nights_with_kills_every_paper_is_delivered_once() {
         state ^= state << 17;
         state % most
     };
-    let post = Post::start(|_| Manner::Take);
+    // Of ten times, the server is slow four times, busy once, and once gone when it has taken a letter.
+    let post = Post::start(|at| match at % 10 {
+        1 => Manner::Busy,
+        4 => Manner::GoneAfter,
+        5..=8 => Manner::Slow,
+        _ => Manner::Take,
+    });
     let kin = Kin::new();
     kin.write("incoming.jsonl", "");
     kin.write(
         "night.toml",
         format!(
-            "sources = [\"incoming.jsonl\"]\ndeliver = true\nreport = \"report.json\"\n[[digest]]\nto = [\"feed.xml\"]\ndays = 7\n{}",
+            "sources = [\"incoming.jsonl\"]\ndeliver = true\nreport = \"report.json\"\nretries = 0\n[[digest]]\nto = [\"feed.xml\"]\ndays = 7\n{}",
             post.settings()
         ),
     );
@@ -304,14 +310,16 @@ fn of_two_hundred_nights_with_kills_every_paper_is_delivered_once() {
             }
             child.wait().unwrap();
         }
-        if chance(4) > 0 || night == NIGHTS - 1 {
+        if chance(4) > 0 {
             let begun = Instant::now();
             let ended = run_at(&kin, &now, &["night.toml", "--json"]);
             usual = (usual + begun.elapsed()) / 2;
-            assert_eq!(ended.code, 0, "night {night}: {ended:?}");
+            // What the server could not take, it takes on another night.
+            assert!(matches!(ended.code, 0 | 7), "night {night}: {ended:?}");
             said_twice += report(&ended)["counts"]["mailed_again"].as_u64().unwrap();
         }
     }
+    while run_at(&kin, &format!("{}T04:00:00Z", at(NIGHTS - 1)), &["night.toml"]).code != 0 {}
     let (letters, delivered) = delivered(&post);
     let twice: usize = letters.values().map(|(times, _)| times - 1).sum();
     let expected: usize = counts.iter().sum::<usize>() + 1;
@@ -326,5 +334,6 @@ fn of_two_hundred_nights_with_kills_every_paper_is_delivered_once() {
     let more_than_once: Vec<_> = delivered.iter().filter(|(_, times)| **times > 1).collect();
     assert!(more_than_once.is_empty(), "{more_than_once:?}");
     assert_eq!(delivered.len(), expected - missing);
-    assert!(twice <= kills, "{twice} letters came twice after {kills} kills");
+    let gone = post.connections() / 10 + 1;
+    assert!(twice <= kills + gone, "{twice} letters came twice after {kills} kills and {gone} losses of the server");
 }

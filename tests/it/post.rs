@@ -10,6 +10,8 @@ use std::thread::JoinHandle;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
     Take,
+    /// It takes the message, and says so only after a while.
+    Slow,
     /// `451` after the message.
     Busy,
     /// `450` to the recipient: not yet, as greylisting says it.
@@ -28,6 +30,7 @@ pub(crate) enum Manner {
 pub(crate) struct Post {
     pub(crate) address: SocketAddr,
     taken: Arc<Mutex<Vec<String>>>,
+    connections: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -37,26 +40,32 @@ impl Post {
     pub(crate) fn start(manner: impl Fn(usize) -> Manner + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (taken, stop, before) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)), AtomicUsize::new(0));
+        let (taken, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+        let connections = Arc::new(AtomicUsize::new(0));
         let thread = std::thread::spawn({
-            let (taken, stop, manner) = (Arc::clone(&taken), Arc::clone(&stop), Arc::new(manner));
+            let (taken, stop, connections) = (Arc::clone(&taken), Arc::clone(&stop), Arc::clone(&connections));
             move || {
                 for stream in listener.incoming().map_while(std::io::Result::ok) {
                     if stop.load(Ordering::SeqCst) {
                         break;
                     }
-                    let (taken, manner) = (Arc::clone(&taken), manner(before.fetch_add(1, Ordering::SeqCst)));
+                    let (taken, manner) = (Arc::clone(&taken), manner(connections.fetch_add(1, Ordering::SeqCst)));
                     // A client that was killed is no failure of the server.
                     std::thread::spawn(move || _ = serve(stream, manner, &taken));
                 }
             }
         });
-        Self { address, taken, stop, thread: Some(thread) }
+        Self { address, taken, connections, stop, thread: Some(thread) }
     }
 
     /// The messages that were taken, in their order.
     pub(crate) fn taken(&self) -> Vec<String> {
         self.taken.lock().unwrap().clone()
+    }
+
+    /// How often somebody came.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// Settings by which mail goes here.
@@ -97,8 +106,11 @@ fn serve(mut stream: TcpStream, manner: Manner, taken: &Mutex<Vec<String>>) -> s
                     message.push_str(line.strip_prefix('.').unwrap_or(&line));
                     message.push('\n');
                 }
-                if matches!(manner, Manner::Take | Manner::GoneAfter) {
+                if matches!(manner, Manner::Take | Manner::Slow | Manner::GoneAfter) {
                     taken.lock().unwrap().push(message);
+                }
+                if manner == Manner::Slow {
+                    std::thread::sleep(std::time::Duration::from_millis(40));
                 }
                 match manner {
                     Manner::GoneAfter => return Ok(()),

@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Digest, settings: &Settings) -> Result<ExitClass> {
         return deliver_due(args, settings);
     }
     let form = form(&args.output, settings)?;
-    let wishes = wishes(&args.wanted, settings)?;
+    let wishes = wishes(&args.wanted)?;
     let mails = mails(&args.output, settings)?;
     let Asked { library, class, .. } = library(&args.from, Embed::Titles, settings)?;
     let profile = &args.profile.profile;
@@ -57,7 +57,7 @@ fn form(output: &Output, settings: &Settings) -> Result<DigestForm> {
     }
 }
 
-pub(crate) fn wishes(wanted: &Wanted, settings: &Settings) -> Result<Wishes> {
+pub(crate) fn wishes(wanted: &Wanted) -> Result<Wishes> {
     let default = Wishes::default();
     Ok(Wishes {
         categories: wanted.categories.clone(),
@@ -66,7 +66,7 @@ pub(crate) fn wishes(wanted: &Wanted, settings: &Settings) -> Result<Wishes> {
         exclude: wanted.exclude.clone(),
         sources: wanted.sources.clone(),
         min_upvotes: wanted.min_upvotes,
-        papers: wanted.limit.or(settings.limit).unwrap_or(default.papers),
+        papers: wanted.limit.unwrap_or(default.papers),
         sort: wanted.sort.parse()?,
         seen: wanted.seen.parse()?,
         ..default

@@ -163,7 +163,9 @@ fn read_config(given: Option<&Path>) -> Result<Config> {
     };
     let Some(path) = path else { return Ok(Config::default()) };
     let text = std::fs::read_to_string(&path).map_err(|e| Error::io("cannot read the settings", &path, e))?;
-    toml::from_str(&text).map_err(|e| Error::usage(format!("{}: {}", path.display(), e.to_string().trim_end())))
+    let config: Config = toml::from_str(&text).map_err(|e| Error::usage(format!("{}: {}", path.display(), e.to_string().trim_end())))?;
+    let beside = path.parent().unwrap_or(Path::new(""));
+    Ok(Config { mail: config.mail.map(|mail| mail.beside(beside)), ..config })
 }
 
 /// A day as a person writes it: a date, `today` or `yesterday` (UTC).

@@ -18,7 +18,7 @@ pub(crate) fn subscribe(args: &Subscribe, settings: &Settings) -> Result<ExitCla
         other => return Err(Error::usage(format!("every {other:?}; expected day or week"))),
     };
     let schedule = Schedule { every, at: args.at.parse()?, on: args.on.parse()? };
-    let wishes = Wishes { schedule, even_if_empty: args.even_if_empty, ..crate::digest::wishes(&args.wanted, settings)? };
+    let wishes = Wishes { schedule, even_if_empty: args.even_if_empty, ..crate::digest::wishes(&args.wanted)? };
     // A wish that cannot be granted is told now, and not at night.
     let mut library = settings.library_to_write()?;
     library.matching(&wishes.filter())?;
