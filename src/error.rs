@@ -66,7 +66,7 @@ pub enum Error {
     ModelDamaged { model: String, what: String },
 
     #[error("{what}: {url}")]
-    Network { url: String, what: String, hint: Option<String> },
+    Network { url: String, what: String, may_pass: bool, hint: Option<String> },
 
     #[error("mail to {to} by {way}: {what}")]
     Mail { to: String, way: String, what: String },

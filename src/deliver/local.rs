@@ -17,16 +17,23 @@ pub(super) fn sendmail(program: &Path, (from, to): (&str, &str), message: &[u8])
     let mut command = Command::new(program);
     quiet(&mut command).args(["-i", "-f", &from, "--", &to]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|e| Error::io("cannot run", program, e))?;
-    // A program that has ended reads no more; why is in its status.
-    let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(message));
-    let ran = child.wait_with_output().map_err(|e| Error::io("cannot wait for", program, e))?;
+    let stdin = child.stdin.take();
+    // Pipes hold little: whoever only wrote would wait for a program that waits for its reader.
+    let (ran, written) = std::thread::scope(|scope| {
+        // A program that has ended reads no more; why is in its status.
+        let writer = scope.spawn(|| stdin.map_or(Ok(()), |mut stdin| stdin.write_all(message)));
+        (child.wait_with_output(), writer.join().unwrap_or(Ok(())))
+    });
+    let ran = ran.map_err(|e| Error::io("cannot wait for", program, e))?;
     let said = String::from_utf8_lossy(&ran.stderr).trim().chars().take(TOLD).collect::<String>();
     let told = format!("{} ended with {}: {said}", program.display(), ran.status);
     Ok(match ran.status.code() {
         Some(0) if written.is_ok() => Outcome::Sent(String::new()),
         Some(0) => Outcome::Unknown(format!("{} ended before it had read the message", program.display())),
         Some(code) if NEVER.contains(&code) => Outcome::Never(told),
-        _ => Outcome::Later(told),
+        Some(_) => Outcome::Later(told),
+        // Killed, perhaps after it had taken the message.
+        None => Outcome::Unknown(told),
     })
 }
 

@@ -67,7 +67,9 @@ pub fn message(message: &Message<'_>) -> Result<Vec<u8>> {
 ///
 /// [`Error::Usage`] for what is no address.
 pub fn address(text: &str) -> Result<String> {
-    mailbox(text).map(|mailbox| mailbox.email.to_string())
+    let email = mailbox(text)?.email;
+    // What stands behind the @ has no case.
+    Ok(format!("{}@{}", email.user(), email.domain().to_lowercase()))
 }
 
 pub(super) fn mailbox(text: &str) -> Result<Mailbox> {

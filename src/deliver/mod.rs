@@ -105,7 +105,10 @@ impl Mail {
             1 => {}
             _ => return wrong("mail has more than one way to leave", "give one of server, sendmail and directory"),
         }
-        address(&self.from).map_err(|e| Error::Usage { message: format!("mail.from: {e}"), hint: Some(HINT.to_owned()) })?;
+        let from = address(&self.from).map_err(|e| Error::Usage { message: format!("mail.from: {e}"), hint: Some(HINT.to_owned()) })?;
+        if !from.is_ascii() {
+            return wrong("mail.from: letters beyond ASCII cannot stand in a message id", "write the domain as xn--…");
+        }
         let has_password = self.password_file.is_some() || self.password_command.is_some();
         if self.user.is_some() != has_password {
             return wrong("a login needs a user and a password", "give user, and password_file or password_command");
@@ -189,7 +192,8 @@ fn printed(command: &str) -> Result<String> {
     let ran = quiet(Command::new(shell).arg(flag).arg(command)).stdout(Stdio::piped()).stderr(Stdio::inherit()).output();
     let ran = ran.map_err(|e| Error::io("cannot run", Path::new(shell), e))?;
     if !ran.status.success() {
-        return Err(Error::usage(format!("the command for the password of mail failed ({}): {command}", ran.status)));
+        // The command itself may hold what is not for a log.
+        return Err(Error::usage(format!("the command for the password of mail failed ({})", ran.status)));
     }
     String::from_utf8(ran.stdout).map_err(|_| Error::usage("the command for the password of mail prints no text"))
 }

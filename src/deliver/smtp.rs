@@ -14,8 +14,9 @@ use super::message::mailbox;
 use super::{Handed, Mail, Outcome, Security};
 use crate::error::{Error, Result};
 
-/// How long the server may be silent.
+/// How long the server may be silent, and how long when it has the whole message (RFC 5321, 4.5.3.2): who ends before is sent it twice.
 const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE_AT_THE_END: Duration = Duration::from_secs(600);
 
 type Smtp<T> = std::result::Result<T, lettre::transport::smtp::Error>;
 
@@ -63,6 +64,8 @@ pub(super) fn send(mail: &Mail, server: &str, to: &str, message: &[u8]) -> Resul
         .command(MailFrom::new(Some(from), parameters))
         .and_then(|_| connection.command(Rcpt::new(to, Vec::new())))
         .and_then(|_| connection.command(Data));
+    // If it cannot be set, the shorter one is kept.
+    let _ = connection.set_timeout(Some(PATIENCE_AT_THE_END));
     let outcome = match handed.map(|_| connection.command(Content(message))) {
         Err(error) if error.is_permanent() => Outcome::Never(said(&error, server)),
         Err(error) => Outcome::Later(said(&error, server)),
@@ -71,6 +74,7 @@ pub(super) fn send(mail: &Mail, server: &str, to: &str, message: &[u8]) -> Resul
         Ok(Err(error)) if error.is_transient() => Outcome::Later(said(&error, server)),
         Ok(Err(error)) => Outcome::Unknown(said(&error, server)),
     };
+    let _ = connection.set_timeout(Some(PATIENCE));
     Ok(Handed { outcome, _goodbye: Some(Goodbye(connection)) })
 }
 
@@ -126,7 +130,7 @@ fn said(error: &lettre::transport::smtp::Error, server: &str) -> String {
     let cause = std::error::Error::source(error);
     let io = cause.and_then(|cause| cause.downcast_ref::<std::io::Error>());
     if io.is_some_and(|io| matches!(io.kind(), TimedOut | WouldBlock)) {
-        return format!("{server} was silent for {} seconds", PATIENCE.as_secs());
+        return format!("{server} was silent for too long");
     }
     // The cause is where the text of a connection's error stands.
     let cause = cause.map(ToString::to_string).filter(|cause| !error.to_string().contains(cause));

@@ -12,7 +12,9 @@
 //! |---|---|
 //! | `wishes` | which papers, how many, in which order, when |
 //! | `rank` | what comes first, what is trending, what surprises |
+//! | `before` | what goes on from the days before |
 
+mod before;
 mod rank;
 mod wishes;
 
@@ -20,43 +22,50 @@ use std::collections::{HashMap, HashSet};
 
 use crate::error::Result;
 use crate::library::{Days, Filter, Library, PaperRow, Uncovered};
-use crate::paper::{Date, days_before};
+use crate::paper::Date;
 use crate::recommend::{Desk, Hit};
-use crate::topics::{self, Gone, Kept, Stretch, Topic, Topics};
+use crate::topics::{Topic, Topics};
+use before::Earlier;
 use rank::Ranking;
 
-pub use rank::trend;
+pub use before::Before;
 pub use wishes::{At, Day, Every, Schedule, Seen, Sort, Wishes};
 
 /// What some days brought.
 #[derive(Debug, Clone)]
 pub struct Digest {
-    /// Whose.
+    /// Whose; nothing if of nobody.
     pub profile: String,
+    /// What was wished.
+    pub wishes: Wishes,
     /// The days that were asked for.
     pub asked: Days,
     /// The days of its papers; nothing if it has none.
     pub days: Option<(Date, Date)>,
     /// True if the profile likes something by which to rank.
     pub has_taste: bool,
-    /// What comes first.
-    pub sort: Sort,
-    /// All papers of it, also those that are not shown.
+    /// True if some paper has votes or comments.
+    pub has_votes: bool,
+    /// All papers of it, also those that are left out.
     pub papers: Vec<PaperRow>,
     /// How many of them the profile has seen, and are left out.
     pub seen: u64,
     /// How many of them the profile rates, and are left out.
     pub rated: u64,
-    /// The topics, the most interesting first; the last one may be of papers in no topic.
+    /// How many topics all of its papers are in.
+    pub topics: usize,
+    /// True if the numbers of topics are those under which the library keeps them.
+    pub has_kept_topics: bool,
+    /// The topics with papers that are not left out, the most interesting first; the last one may be of papers in no topic.
     pub sections: Vec<Section>,
     /// The papers with the most votes and comments, the first first; all are in a section.
     pub trending: Vec<PaperRow>,
     /// A paper that is not like what the profile likes.
     pub surprise: Option<Item>,
-    /// True if earlier days are known with which topics may go on.
-    pub is_compared: bool,
-    /// Topics of the days before that are not there any more.
-    pub gone: Vec<Gone>,
+    /// The days before with which topics are compared, if there are papers of them.
+    pub before: Option<(Date, Date)>,
+    /// Topics of the days before that are not there now, with their papers; the largest first.
+    pub gone: Vec<(String, usize)>,
     /// Why some papers that the profile rates say nothing.
     pub silent: Vec<String>,
 }
@@ -66,9 +75,11 @@ pub struct Digest {
 pub struct Section {
     /// The topic, with all of its papers; none for papers in no topic.
     pub topic: Option<Topic>,
+    /// How it was there before.
+    pub before: Option<Before>,
     /// The papers that are shown, the best first.
     pub items: Vec<Item>,
-    /// Papers that are not shown, and that the profile does not know.
+    /// Papers that are neither shown nor left out.
     pub more: usize,
 }
 
@@ -93,7 +104,7 @@ impl Digest {
     }
 }
 
-/// The digest of the days of `period`, without the papers that it has as covered.
+/// The digest of the days of `period`, without the papers that it has as covered. Nobody's profile has no name.
 ///
 /// # Errors
 ///
@@ -102,92 +113,93 @@ pub fn digest(library: &Library, profile: &str, wishes: &Wishes, period: &Uncove
     let filter = Filter { days: period.days, ..wishes.filter() };
     let mut papers = library.rows_of(&filter)?;
     papers.retain(|row| !period.covered.contains(row));
-    let found = sorted(library, &filter, &papers)?;
+    let (found, has_kept_topics) = before::sorted(library, &filter, &papers)?;
+    let mut ranking = Ranking::new(library, &papers, &found, (profile, wishes, period.days))?;
+    let earlier = Earlier::of(library, &filter, &found, &ranking.days_of_papers(!period.covered.is_empty()))?;
     let desk = Desk::new(library)?;
     let (mut query, silent) = desk.taste(&library.ratings(profile)?)?;
     let rated: HashSet<PaperRow> = query.without.iter().copied().collect();
     query.without.extend(&period.covered);
-    let mut ranking = Ranking::new(library, &papers, (profile, wishes), period.days.until)?;
     let has_taste = !query.likes.is_empty() && !papers.is_empty();
     if has_taste {
         ranking.rank(&desk, &query, &filter)?;
     }
     let seen: HashSet<PaperRow> = match wishes.seen {
-        Seen::Hide => ranking.seen().filter(|row| !rated.contains(row)).collect(),
+        Seen::Hide => ranking.seen().filter(|row| !rated.contains(row) && !period.shown_elsewhere.contains(row)).collect(),
         Seen::Mark => HashSet::new(),
     };
-    let is_new = |row: &PaperRow| !rated.contains(row) && !seen.contains(row);
     let mut groups = groups(&found, &papers);
-    groups.iter_mut().for_each(|group| group.1.retain(is_new));
-    let rows: Vec<PaperRow> = papers.iter().copied().filter(is_new).collect();
-    let surprise = ranking.surprise(&rows);
-    let trending = ranking.trending(&rows);
-    let chosen = ranking.chosen(rows.into_iter().filter(|row| Some(*row) != surprise).collect(), &trending, wishes.papers);
-    let mut hits: HashMap<PaperRow, Hit> = ranking.hits(&desk, &query, chosen.iter().copied().chain(surprise))?;
-    let item = |row: PaperRow, hits: &mut HashMap<PaperRow, Hit>| {
-        let place = trending.iter().position(|other| *other == row).map(|place| place + 1);
-        hits.remove(&row).map(|hit| Item { hit, trending: place })
-    };
-    let section = |(topic, mut rows): (Option<Topic>, Vec<PaperRow>)| {
-        rows.retain(|row| Some(*row) != surprise);
-        ranking.sort(&mut rows);
-        let worth = ranking.worth(&rows);
-        let all = rows.len();
-        let items: Vec<Item> = rows.into_iter().filter_map(|row| item(row, &mut hits)).collect();
-        (worth, Section { topic, more: all - items.len(), items })
-    };
-    let mut sections: Vec<_> = groups.into_iter().filter(|(_, rows)| !rows.is_empty()).map(section).collect();
-    sections.retain(|(_, section)| section.more > 0 || !section.items.is_empty());
-    // What is in no topic comes last, and of equals the larger topic first.
-    sections.sort_by(|a, b| a.1.topic.is_none().cmp(&b.1.topic.is_none()).then(rank::descending(&a.0, &b.0)));
-    Ok(Digest {
+    groups.iter_mut().for_each(|group| group.rows.retain(|row| !rated.contains(row) && !seen.contains(row)));
+    let chosen = ranking.choose(&groups, wishes.papers);
+    let hits = ranking.hits(&desk, &query, chosen.shown.iter().copied().chain(chosen.surprise))?;
+    let mut digest = Digest {
         profile: profile.to_owned(),
+        wishes: wishes.clone(),
         asked: period.days,
         days: ranking.days(),
         has_taste,
-        sort: wishes.sort,
+        has_votes: ranking.has_votes(),
         seen: seen.len() as u64,
         rated: papers.iter().filter(|row| rated.contains(row)).count() as u64,
-        surprise: surprise.and_then(|row| item(row, &mut hits)),
-        sections: sections.into_iter().map(|(_, section)| section).collect(),
-        trending,
-        is_compared: found.is_compared,
-        gone: found.gone,
+        topics: found.topics.len(),
+        has_kept_topics,
+        sections: Vec::new(),
+        trending: chosen.trending,
+        surprise: None,
+        before: earlier.as_ref().map(|earlier| earlier.days),
+        gone: earlier.as_ref().map(|earlier| earlier.gone.clone()).unwrap_or_default(),
         silent,
         papers,
-    })
-}
-
-/// Topics and their papers, and then the papers in no topic.
-fn groups(found: &Topics, papers: &[PaperRow]) -> Vec<(Option<Topic>, Vec<PaperRow>)> {
-    let rows = |topic: &Topic| topic.members.iter().map(|member| member.paper).collect::<Vec<_>>();
-    let mut groups: Vec<_> = found.topics.iter().map(|topic| (Some(topic.clone()), rows(topic))).collect();
-    let in_topics: HashSet<PaperRow> = groups.iter().flat_map(|(_, rows)| rows).copied().collect();
-    groups.push((None, papers.iter().copied().filter(|row| !in_topics.contains(row)).collect()));
-    groups
-}
-
-/// The topics of the papers, going on with those of the days before. Those of a whole day are the ones that the library keeps.
-fn sorted(library: &Library, filter: &Filter, papers: &[PaperRow]) -> Result<Topics> {
-    let Days { since: Some(since), until: Some(until) } = filter.days else {
-        return topics::topics(library, &topics::Options { among: Some(papers.to_vec()), ..topics::Options::default() });
     };
-    if papers.is_empty() {
-        return Ok(Topics::default());
+    fill(&mut digest, (groups, chosen.surprise), (&ranking, earlier.as_ref()), hits);
+    Ok(digest)
+}
+
+/// Puts papers into their sections, and these into their order.
+fn fill(
+    digest: &mut Digest,
+    (groups, surprise): (Vec<Group>, Option<PaperRow>),
+    (ranking, earlier): (&Ranking, Option<&Earlier>),
+    mut hits: HashMap<PaperRow, Hit>,
+) {
+    let trending = digest.trending.clone();
+    let mut item = |row: PaperRow| {
+        let trending = trending.iter().position(|other| *other == row).map(|place| place + 1);
+        hits.remove(&row).map(|hit| Item { hit, trending })
+    };
+    digest.surprise = surprise.and_then(&mut item);
+    let mut sections = Vec::new();
+    for Group { topic, number, mut rows } in groups {
+        rows.retain(|row| Some(*row) != surprise);
+        if rows.is_empty() {
+            continue;
+        }
+        ranking.sort(&mut rows);
+        let (worth, all) = (ranking.worth(&rows), rows.len());
+        let items: Vec<Item> = rows.into_iter().filter_map(&mut item).collect();
+        let before = number.and_then(|number| earlier.and_then(|earlier| earlier.of_topic(number)));
+        sections.push((worth, Section { topic, before, more: all - items.len(), items }));
     }
-    let options = topics::Options::default();
-    let others = Filter { days: Days::default(), ..filter.clone() };
-    let last = library.last_day(until)?.unwrap_or(until);
-    let is_whole = others.is_open() && library.rows_of(&Filter { days: Days::one(last), ..Filter::default() })? == papers;
-    let (first, day) = if is_whole { (last, last) } else { (since, until) };
-    let mut stretches = Vec::new();
-    let keeps = is_whole && library.kept_day_before(first)?.is_some();
-    if let Some(end) = library.last_day(days_before(first, 1))?.filter(|_| !keeps) {
-        let days = 1 + day.since(first).map_or(0, |span| span.get_days());
-        let before = Days { since: Some(days_before(end, days - 1)), until: Some(end) };
-        stretches.push(Stretch { day: end, papers: library.rows_of(&Filter { days: before, ..others })? });
-    }
-    stretches.push(Stretch { day, papers: papers.to_vec() });
-    let kept = if is_whole { Kept::Known } else { Kept::Aside };
-    Ok(topics::in_turn(library, stretches, &options, kept)?.pop().unwrap_or_default())
+    // What is in no topic comes last, and of equals the larger topic first.
+    sections.sort_by(|a, b| a.1.topic.is_none().cmp(&b.1.topic.is_none()).then(rank::descending(&a.0, &b.0)));
+    digest.sections = sections.into_iter().map(|(_, section)| section).collect();
+}
+
+/// The papers of a topic, or those in none.
+struct Group {
+    topic: Option<Topic>,
+    /// Its place among the topics that were found.
+    number: Option<usize>,
+    rows: Vec<PaperRow>,
+}
+
+/// Topics, and then the papers in no topic.
+fn groups(found: &Topics, papers: &[PaperRow]) -> Vec<Group> {
+    let rows = |topic: &Topic| topic.members.iter().map(|member| member.paper).collect::<Vec<_>>();
+    let group = |(number, topic): (usize, &Topic)| Group { topic: Some(topic.clone()), number: Some(number), rows: rows(topic) };
+    let mut groups: Vec<Group> = found.topics.iter().enumerate().map(group).collect();
+    let in_topics: HashSet<PaperRow> = groups.iter().flat_map(|group| &group.rows).copied().collect();
+    let others = papers.iter().copied().filter(|row| !in_topics.contains(row)).collect();
+    groups.push(Group { topic: None, number: None, rows: others });
+    groups
 }

@@ -3,11 +3,12 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use super::{Sort, Wishes};
+use super::{Group, Sort, Wishes};
 use crate::error::Result;
-use crate::library::{Filter, Library, PaperRow};
+use crate::library::{Days, Filter, Library, PaperRow};
 use crate::paper::{Date, Paper};
 use crate::recommend::{Desk, Hit, Options, Query, Ranked, Reason, Recent};
+use crate::topics::Topics;
 
 /// The age in days at which a paper's being new counts half.
 const HALF_LIFE: f32 = 14.0;
@@ -19,24 +20,44 @@ const COMMENT: f32 = 0.5;
 const TRENDING: usize = 3;
 /// A topic is as interesting as so many of its papers.
 const BEST: usize = 3;
+/// What a paper that is shown takes from the wish for another of its topic: likeness differs by about 0.2 from the first paper to the
+/// tenth.
+const ENOUGH: f32 = 0.01;
+/// One of so many papers of several days is late.
+const LATE: usize = 10;
 /// Of fewer papers none surprises.
 const FEW: usize = 8;
 
 /// What papers are ranked by.
 pub(super) struct Ranking {
     papers: HashMap<PaperRow, Paper>,
+    /// The day of each that is one of the digest's.
+    days: HashMap<PaperRow, Date>,
     seen: HashMap<PaperRow, String>,
     trends: HashMap<PaperRow, f32>,
+    /// How typical of its topic each is.
+    typical: HashMap<PaperRow, f32>,
     ranked: HashMap<PaperRow, Ranked>,
     options: Options,
     sort: Sort,
 }
 
+/// What is shown.
+pub(super) struct Chosen {
+    pub shown: Vec<PaperRow>,
+    pub trending: Vec<PaperRow>,
+    pub surprise: Option<PaperRow>,
+}
+
 impl Ranking {
-    /// Ages count up to `until`, or up to the last day of the papers.
-    pub(super) fn new(library: &Library, rows: &[PaperRow], (profile, wishes): (&str, &Wishes), until: Option<Date>) -> Result<Self> {
+    /// Ages count up to the last day of the papers.
+    pub(super) fn new(library: &Library, rows: &[PaperRow], found: &Topics, (profile, wishes, asked): (&str, &Wishes, Days)) -> Result<Self> {
         let papers = rows.iter().map(|&row| Ok((row, library.paper(row)?))).collect::<Result<HashMap<_, _>>>()?;
-        let today = until.or_else(|| papers.values().filter_map(day).max()).unwrap_or_default();
+        // A paper that stood in several digests stands in this one on a day of this one.
+        let within = |day: Date| day.max(asked.since.unwrap_or(day)).min(asked.until.unwrap_or(day));
+        let day = |(row, paper): (&PaperRow, &Paper)| Some((*row, within(paper.day.or(paper.published)?)));
+        let days: HashMap<PaperRow, Date> = papers.iter().filter_map(day).collect();
+        let today = days.values().max().copied().or(asked.until).unwrap_or_default();
         let seen = rows.iter().copied().zip(library.seen(profile, rows)?).filter_map(|(row, seen)| Some((row, seen?))).collect();
         let options = Options {
             count: rows.len(),
@@ -45,8 +66,9 @@ impl Ranking {
             profile: profile.to_owned(),
             ..Options::default()
         };
-        let trends = papers.iter().map(|(row, paper)| (*row, trend(paper, today))).collect();
-        Ok(Self { papers, seen, trends, ranked: HashMap::new(), options, sort: wishes.sort })
+        let trends = papers.iter().map(|(row, paper)| (*row, trend(paper, days.get(row).copied(), today))).collect();
+        let typical = found.topics.iter().flat_map(|topic| &topic.members).map(|member| (member.paper, member.score)).collect();
+        Ok(Self { papers, days, seen, trends, typical, ranked: HashMap::new(), options, sort: wishes.sort })
     }
 
     /// Ranks the papers by what somebody likes.
@@ -64,8 +86,20 @@ impl Ranking {
 
     /// The first and the last day of the papers.
     pub(super) fn days(&self) -> Option<(Date, Date)> {
-        let days = || self.papers.values().filter_map(day);
-        Some((days().min()?, days().max()?))
+        Some((*self.days.values().min()?, *self.days.values().max()?))
+    }
+
+    /// The same, or without the few papers that came late, which make no digest of a day one of two weeks.
+    pub(super) fn days_of_papers(&self, without_late: bool) -> Option<(Date, Date)> {
+        let mut days: Vec<Date> = self.days.values().copied().collect();
+        days.sort_unstable();
+        let late = if without_late { days.len() / LATE } else { 0 };
+        Some((*days.get(late)?, *days.last()?))
+    }
+
+    /// True if some paper has votes or comments.
+    pub(super) fn has_votes(&self) -> bool {
+        self.trends.values().any(|trend| *trend > 0.0)
     }
 
     fn trend(&self, row: PaperRow) -> f32 {
@@ -74,13 +108,14 @@ impl Ranking {
 
     /// What a paper is ranked by, and what decides between equals.
     fn keys(&self, row: PaperRow) -> [f32; 2] {
-        let trend = self.trend(row);
+        let (trend, typical) = (self.trend(row), self.typical.get(&row).copied().unwrap_or(0.0));
         match self.sort {
             Sort::Trending => [trend, self.score(row)],
-            Sort::Published => [self.papers.get(&row).and_then(day).map_or(f32::NEG_INFINITY, number), self.score(row)],
-            // Without a taste there is nothing but votes.
-            Sort::Likeness if self.ranked.is_empty() => [trend, 0.0],
-            Sort::Likeness => [self.score(row), trend],
+            Sort::Published => [self.days.get(&row).map_or(f32::NEG_INFINITY, |day| number(*day)), self.score(row)],
+            Sort::Likeness if !self.ranked.is_empty() => [self.score(row), trend],
+            // Without a taste there are votes, and without votes what topics are about.
+            Sort::Likeness if self.has_votes() => [trend, typical],
+            Sort::Likeness => [typical, 0.0],
         }
     }
 
@@ -90,7 +125,9 @@ impl Ranking {
 
     /// The best first; of equals, the one that came first.
     pub(super) fn sort(&self, rows: &mut [PaperRow]) {
-        rows.sort_by(|a, b| descending(&self.keys(*a), &self.keys(*b)).then(a.cmp(b)));
+        let mut keyed: Vec<([f32; 2], PaperRow)> = rows.iter().map(|row| (self.keys(*row), *row)).collect();
+        keyed.sort_by(|a, b| descending(&a.0, &b.0).then(a.1.cmp(&b.1)));
+        rows.iter_mut().zip(keyed).for_each(|(row, (_, sorted))| *row = sorted);
     }
 
     /// How interesting some papers are together, which are in their order: as the best of them on the whole, and then as many as they are.
@@ -100,8 +137,19 @@ impl Ranking {
         [mean, rows.len() as f32]
     }
 
+    /// The papers that are shown, at most so many.
+    pub(super) fn choose(&self, groups: &[Group], most: usize) -> Chosen {
+        let rows: Vec<PaperRow> = groups.iter().flat_map(|group| &group.rows).copied().collect();
+        let mut trending = self.most_voted(&rows);
+        // What is liked is not to be crowded out.
+        trending.truncate(most / 2);
+        let surprise = self.surprise(&rows, &trending).filter(|_| most >= FEW);
+        let shown = self.wanted(groups, (&trending, surprise), most - usize::from(surprise.is_some()));
+        Chosen { shown, trending, surprise }
+    }
+
     /// The papers with the most votes and comments; none where they come first anyway.
-    pub(super) fn trending(&self, rows: &[PaperRow]) -> Vec<PaperRow> {
+    fn most_voted(&self, rows: &[PaperRow]) -> Vec<PaperRow> {
         if self.sort == Sort::Trending || (self.sort == Sort::Likeness && self.ranked.is_empty()) {
             return Vec::new();
         }
@@ -111,8 +159,9 @@ impl Ranking {
         rows
     }
 
-    /// Of the half that is least like what is liked, the paper with the most votes; without votes, the one that is least like it.
-    pub(super) fn surprise(&self, rows: &[PaperRow]) -> Option<PaperRow> {
+    /// Of the half that is least like what is liked, the paper with the most votes that is not told anyway; without votes, the one that
+    /// is least like it.
+    fn surprise(&self, rows: &[PaperRow], trending: &[PaperRow]) -> Option<PaperRow> {
         let mut ranked: Vec<&Ranked> = rows.iter().filter_map(|row| self.ranked.get(row)).collect();
         if ranked.len() < FEW {
             return None;
@@ -120,17 +169,35 @@ impl Ranking {
         let likeness = |ranked: &Ranked| ranked.cosine.unwrap_or(-1.0);
         ranked.sort_by(|a, b| likeness(a).total_cmp(&likeness(b)).then(a.paper.cmp(&b.paper)));
         ranked.truncate(ranked.len() / 2);
-        ranked.reverse();
-        ranked.into_iter().map(|ranked| ranked.paper).max_by(|a, b| self.trend(*a).total_cmp(&self.trend(*b)))
+        let others = ranked.into_iter().rev().map(|ranked| ranked.paper).filter(|row| !trending.contains(row));
+        others.max_by(|a, b| self.trend(*a).total_cmp(&self.trend(*b)))
     }
 
-    /// The papers that are shown: the trending ones, and the best up to so many.
-    pub(super) fn chosen(&self, mut rows: Vec<PaperRow>, trending: &[PaperRow], most: usize) -> Vec<PaperRow> {
-        self.sort(&mut rows);
-        let (mut chosen, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| trending.contains(row));
-        chosen.truncate(most);
-        chosen.extend(others.into_iter().take(most - chosen.len()));
-        chosen
+    /// The trending papers, and the best up to so many. By likeness, each paper that a topic has makes its next one a little less wanted,
+    /// or on a day of a thousand papers the one thing that is liked most would be all that is shown.
+    fn wanted(&self, groups: &[Group], (trending, surprise): (&[PaperRow], Option<PaperRow>), most: usize) -> Vec<PaperRow> {
+        let enough = if self.sort == Sort::Likeness { ENOUGH } else { 0.0 };
+        // Of each topic, what is left, the best last, and how many it has.
+        let mut topics: Vec<(Vec<PaperRow>, f32)> = Vec::with_capacity(groups.len());
+        for group in groups {
+            let is_other = |row: &&PaperRow| !trending.contains(row) && Some(**row) != surprise;
+            let mut rows: Vec<PaperRow> = group.rows.iter().filter(is_other).copied().collect();
+            self.sort(&mut rows);
+            rows.reverse();
+            topics.push((rows, 0.0));
+        }
+        let mut shown = trending.to_vec();
+        while shown.len() < most {
+            let next = |(rows, has): &(Vec<PaperRow>, f32)| rows.last().map(|row| (self.keys(*row), *has));
+            let wanted = topics
+                .iter()
+                .enumerate()
+                .filter_map(|(number, topic)| next(topic).map(|([first, second], has)| ([first - enough * has, second], number)));
+            let Some((_, best)) = wanted.min_by(|a, b| descending(&a.0, &b.0)) else { break };
+            shown.extend(topics[best].0.pop());
+            topics[best].1 += 1.0;
+        }
+        shown
     }
 
     /// Papers with the reasons for being there.
@@ -148,15 +215,10 @@ impl Ranking {
 }
 
 /// Votes and comments, of which half is left after three days.
-pub fn trend(paper: &Paper, today: Date) -> f32 {
+fn trend(paper: &Paper, day: Option<Date>, today: Date) -> f32 {
     let said = paper.upvotes.unwrap_or(0) as f32 + COMMENT * paper.comments.unwrap_or(0) as f32;
-    let age = day(paper).and_then(|day| today.since(day).ok()).map_or(0, |age| age.get_days()).max(0);
+    let age = day.and_then(|day| today.since(day).ok()).map_or(0, |age| age.get_days()).max(0);
     said * (-(age as f32) / HALF_LIFE_OF_VOTES).exp2()
-}
-
-/// The day of a digest, or else of publication.
-fn day(paper: &Paper) -> Option<Date> {
-    paper.day.or(paper.published)
 }
 
 /// Days, counted.
@@ -176,12 +238,10 @@ mod tests {
     #[test]
     fn votes_and_comments_count_less_as_they_age() {
         let day = Date::constant(2026, 8, 11);
-        let paper = Paper { upvotes: Some(10), comments: Some(4), day: Some(day), ..Paper::default() };
-        assert_eq!(trend(&paper, day), 12.0);
-        assert_eq!(trend(&paper, Date::constant(2026, 8, 14)), 6.0);
-        // The digest's day counts, not that of publication; a day to come is as today.
-        assert_eq!(trend(&Paper { published: Some(Date::constant(2020, 1, 1)), ..paper.clone() }, day), 12.0);
-        assert_eq!(trend(&paper, Date::constant(2026, 8, 1)), 12.0);
-        assert_eq!(trend(&Paper::default(), day), 0.0);
+        let paper = Paper { upvotes: Some(10), comments: Some(4), ..Paper::default() };
+        assert_eq!(trend(&paper, Some(day), day), 12.0);
+        assert_eq!(trend(&paper, Some(day), Date::constant(2026, 8, 14)), 6.0);
+        assert_eq!(trend(&paper, None, day), 12.0);
+        assert_eq!(trend(&Paper::default(), Some(day), day), 0.0);
     }
 }

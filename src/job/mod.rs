@@ -1,8 +1,9 @@
 //! A night's work: steps one after the other, each of which may be done again without harm, and a report that counts everything.
 //!
 //! A step that fails does not take down those after it; one that failed for a reason that may pass is tried again, after a pause that
-//! doubles. What each step did is noted in the library, so that a run that was cut off is gone on with on the same day. Time, chance
-//! and the work itself come from whoever runs it.
+//! doubles. What each step did is noted in the library. A run that was cut off is gone on with: what is on this machine is done
+//! again, as it costs little and may have changed, and servers that answered not an hour ago are not asked again. Time, chance and the
+//! work itself come from whoever runs it.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -36,6 +37,8 @@ pub use timer::{Timer, absolute};
 
 /// Days whose topics are kept anew: papers of a day may come for some days.
 const TOPIC_DAYS: i32 = 7;
+/// A source that was read so many seconds ago is not read again by a run that goes on.
+const FRESH: i64 = 3600;
 /// The longest pause before a step is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
 
@@ -49,8 +52,8 @@ pub struct World<'w> {
     pub wait: &'w dyn Fn(Duration),
     /// A number from 0 to 1, another each time.
     pub chance: &'w dyn Fn() -> f64,
-    /// Is told what goes on: the step, and what is to be said of it.
-    pub tell: &'w dyn Fn(&str, &str),
+    /// Is told what goes on: the step, what is to be said of it, and what became of it if it is over.
+    pub tell: &'w dyn Fn(&str, &str, Option<Status>),
 }
 
 impl World<'_> {
@@ -79,7 +82,12 @@ pub fn run(plan: &Plan, library: &mut Library, world: &World<'_>, work: &mut dyn
     let done_before: Vec<StepReport> = before.and_then(|run| serde_json::from_str(&run.steps).ok()).unwrap_or_default();
     for step in &plan.steps {
         let name = step.name();
-        let known = done_before.iter().find(|one| one.name == name && one.status == Status::Done);
+        let is_fresh = |one: &&StepReport| {
+            let age = one.begun.parse::<Timestamp>().map_or(i64::MAX, |begun| (world.now)().as_second() - begun.as_second());
+            one.name == name && one.status == Status::Done && (0..FRESH).contains(&age)
+        };
+        let is_live = matches!(step, Step::Add(source) if source.is_live);
+        let known = done_before.iter().find(is_fresh).filter(|_| is_live);
         let one = match known {
             Some(known) => StepReport { was_before: true, ..known.clone() },
             None if (world.is_interrupted)() => StepReport::of(name, Status::NotBegun),
@@ -113,26 +121,29 @@ fn attempt(
     work: &mut dyn FnMut(&Step, &mut Library) -> Result<Done>,
 ) -> StepReport {
     let (name, begun, clock) = (step.name(), world.written(), Instant::now());
-    (world.tell)(&name, "begins");
+    (world.tell)(&name, "begins", None);
     let mut attempts = 0;
     loop {
         attempts += 1;
         let done = work(step, library);
         let may_pass = match &done {
             Ok(done) => done.again,
-            Err(error) => matches!(error, Error::Network { .. }),
+            Err(error) => matches!(error, Error::Network { may_pass: true, .. }),
         };
         if may_pass && attempts <= plan.retries && !(world.is_interrupted)() {
             let pause = pause(plan.retry_after, attempts, (world.chance)());
             let why = done.as_ref().err().map(|error| format!("{error}: ")).unwrap_or_default();
-            (world.tell)(&name, &format!("{why}tried again in {:.0} seconds", pause.as_secs_f64()));
+            (world.tell)(&name, &format!("{why}tried again in {:.0} seconds", pause.as_secs_f64()), None);
             (world.wait)(pause);
             if !(world.is_interrupted)() {
                 continue;
             }
         }
-        let report = StepReport::new(name, done, attempts).at(begun, clock.elapsed());
-        (world.tell)(&report.name, &report.line());
+        let mut report = StepReport::new(name, done, attempts).at(begun, clock.elapsed());
+        if may_pass && (world.is_interrupted)() {
+            report.status = Status::Interrupted;
+        }
+        (world.tell)(&report.name, &report.line(), Some(report.status));
         return report;
     }
 }

@@ -33,7 +33,7 @@ pub struct Plan {
     pub retry_after: Duration,
     /// What is done.
     pub steps: Vec<Step>,
-    /// Identifies the file's text: another text is another plan.
+    /// Identifies the file and its text: another of either is another plan.
     pub fingerprint: String,
 }
 
@@ -61,6 +61,8 @@ pub struct Source {
     pub limit: Option<u64>,
     /// Embed papers without an abstract by their title.
     pub title_only: bool,
+    /// True for an address, which a server answers.
+    pub is_live: bool,
 }
 
 /// A digest in files.
@@ -150,7 +152,7 @@ struct DigestTable {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExportTable {
-    to: PathBuf,
+    to: Spanned<PathBuf>,
     vectors: Option<PathBuf>,
 }
 
@@ -175,12 +177,13 @@ impl Place<'_> {
 }
 
 impl Plan {
-    /// Reads a job's file; what its paths name is beside it. `check` looks whether a source may be asked.
+    /// Reads a job's file; what its paths name is beside it. `is_live` tells whether a source is an address, and fails for one
+    /// that cannot be right.
     ///
     /// # Errors
     ///
     /// [`Error::Usage`] with line and column.
-    pub fn parse(text: &str, path: &Path, check: &dyn Fn(&str) -> Result<()>) -> Result<Self> {
+    pub fn parse(text: &str, path: &Path, is_live: &dyn Fn(&str) -> Result<bool>) -> Result<Self> {
         let place = Place { text, path };
         let file: File = toml::from_str(text).map_err(|e| place.wrong(e.span().map_or(0, |span| span.start), e.message()))?;
         let beside = path.parent().unwrap_or(Path::new(""));
@@ -188,19 +191,27 @@ impl Plan {
         for source in &file.sources {
             let from = source.get_ref();
             let wrong = |what: &str| place.wrong(source.span().start, what);
-            check(from).map_err(|e| wrong(&e.to_string()))?;
+            let is_live = is_live(from).map_err(|e| wrong(&e.to_string()))?;
             if from.trim().is_empty() || from == "-" {
                 return Err(wrong("a source is an address, a file or a directory; a job has no standard input"));
             }
-            steps.push(Step::Add(Source { from: from.clone(), limit: file.limit, title_only: file.title_only }));
+            steps.push(Step::Add(Source { from: from.clone(), limit: file.limit, title_only: file.title_only, is_live }));
         }
         steps.extend(file.topics.then_some(Step::Topics));
         for table in file.digests {
             steps.push(Step::Digest(Box::new(page(table, &place, beside)?)));
         }
         steps.extend(file.deliver.then_some(Step::Deliver));
-        let export = |table: ExportTable| Step::Export(Table { to: beside.join(table.to), vectors: table.vectors.map(|path| beside.join(path)) });
-        steps.extend(file.exports.into_iter().map(export));
+        for table in file.exports {
+            let (at, to) = (table.to.span().start, table.to.into_inner());
+            if table.vectors.as_ref() == Some(&to) {
+                return Err(place.wrong(at, "the papers and the vectors need two files"));
+            }
+            if !cfg!(feature = "parquet") && to.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet")) {
+                return Err(place.wrong(at, "this paperkin was built without what writes Parquet"));
+            }
+            steps.push(Step::Export(Table { to: beside.join(to), vectors: table.vectors.map(|path| beside.join(path)) }));
+        }
         if let Some(mail) = &file.mail {
             mail.get_ref().check().map_err(|e| place.wrong(mail.span().start, &e.to_string()))?;
         }
@@ -220,7 +231,11 @@ impl Plan {
             retries: file.retries.unwrap_or(2),
             retry_after,
             steps,
-            fingerprint: Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect(),
+            fingerprint: Sha256::digest(format!("{} {text}", super::absolute(path)).as_bytes())
+                .iter()
+                .take(8)
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
         })
     }
 }
@@ -275,6 +290,11 @@ sources = ["hf:yesterday", "hf:today"]
 # limit = 5000                     # read at most so many records of each
 # title_only = true                # embed papers without an abstract by their title
 
+# deliver = true                   # mail to whoever `paperkin subscribe ADDRESS` subscribed; needs [mail], below or in paperkin.toml
+# report = "reports/{date}.json"   # also the report as a file
+# retries = 2                      # how often a step is tried again after a fault that may pass,
+# retry_after = 30                 # after so many seconds, and then twice as many, give or take by chance
+
 topics = true                      # keep the topics of each day, so that later days go on with them
 
 # Digests as files; the ending says the form: .html, .md, .json, .xml (Atom), .txt. {date} is the day of the run.
@@ -298,15 +318,13 @@ papers = 100
 # to = "papers.jsonl"
 # vectors = "vectors.npy"
 
-# Mail to whoever `paperkin subscribe ADDRESS` subscribed. It needs [mail], here or in paperkin.toml.
-# deliver = true                   # stands above the first [table], as all settings without one
-
 # [mail]
 # from = "paperkin <you@example.org>"
 # server = "mail.example.org"      # or sendmail = "/usr/sbin/sendmail", or directory = "outbox"
 # security = "starttls"            # or "tls"; "none" is for a server on this machine
 # user = "you@example.org"
 # password_file = "mail.password"  # or password_command = "pass show mail"
+# ca_file = "ca.pem"               # the authority of a server that no public one vouches for
 "#;
 
 #[cfg(test)]
@@ -314,7 +332,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Plan> {
-        Plan::parse(text, Path::new("jobs/night.toml"), &|source| if source == "hf:never" { Err(Error::usage("no such day")) } else { Ok(()) })
+        Plan::parse(text, Path::new("jobs/night.toml"), &|source| if source == "hf:never" { Err(Error::usage("no such day")) } else { Ok(true) })
     }
 
     #[test]
@@ -330,7 +348,7 @@ mod tests {
             ("[[digest]]\nto = [\"a.md\"]\ndays = 0", "3:8: expected a number of days"),
             ("[[digest]]\nprofile = \"x\"", "1:1: missing field `to`"),
             ("retry_after = -1.0", "1:15: expected a number of seconds"),
-            ("name = \"x", "1:8: "),
+            ("name = \"x", "1:10: "),
             ("[mail]\nfrom = \"a@b.org\"", "1:1: nothing says how mail leaves"),
             ("[mail]\nfrom = \"nobody\"\nserver = \"x\"", "1:1: mail.from: no address"),
             ("[mail]\nfrom = \"a@b.org\"\nserver = \"x\"\nuser = \"u\"", "1:1: a login needs a user and a password"),
@@ -353,7 +371,6 @@ mod tests {
             .lines()
             .map(|line| line.strip_prefix("# ").filter(|line| line.contains(" = ") || line.starts_with('[')).unwrap_or(line))
             .fold(String::new(), |all, line| all + line + "\n");
-        let all = all.replace("deliver = true ", "# ").replace("library", "library");
         let plan = parse(&all).unwrap();
         assert!(plan.mail.is_some_and(|mail| mail.password_file == Some(PathBuf::from("jobs/mail.password"))), "{all}");
         assert_eq!(dated("site/{date}.html", Date::constant(2026, 8, 11)), PathBuf::from("site/2026-08-11.html"));

@@ -9,11 +9,11 @@ use sha2::{Digest as _, Sha256};
 use crate::deliver::{Mail, Message, Outcome, address, message};
 use crate::digest::{Digest, Wishes, digest};
 use crate::error::{Error, Result};
-use crate::library::{Covered, Letter, LetterState, Library, Subscription};
+use crate::library::{Covered, Letter, LetterState, Library, Subscription, Uncovered};
 use crate::paper::{Date, days_before};
 use crate::render;
 
-/// A server that is gone before it answers gets a letter so often; then its papers are new again.
+/// A server that does not answer gets a letter so often.
 const ATTEMPTS: u32 = 3;
 
 /// What became of one letter, or of one that was not written.
@@ -45,6 +45,8 @@ pub enum Became {
     Waits,
     /// It waits: the server was gone before it answered.
     Unanswered,
+    /// The same, too often: it is not tried again.
+    GivenUp,
     /// The server will never take it; its papers are new again.
     Refused,
     /// There was nothing new to write.
@@ -54,7 +56,7 @@ pub enum Became {
 impl Became {
     /// True if somebody has to look after it.
     pub fn is_failure(self) -> bool {
-        matches!(self, Self::Waits | Self::Unanswered | Self::Refused)
+        matches!(self, Self::Waits | Self::Unanswered | Self::GivenUp | Self::Refused)
     }
 }
 
@@ -94,7 +96,8 @@ pub fn due(library: &Library, now: Timestamp) -> Result<Vec<Due>> {
         let wishes: Wishes = serde_json::from_str(&subscription.wishes)
             .map_err(|e| Error::LibraryDamaged { what: format!("the wishes of {} cannot be read: {e}", subscription.address) })?;
         let (day, _) = wishes.schedule.last(now);
-        let told = library.told_until(&subscription.reader())?;
+        // A clock that was wrong may have told of days to come.
+        let told = library.told_until(&subscription.reader())?.filter(|told| *told <= days_before(day, -1));
         let until = Some(day).filter(|day| told.is_none_or(|told| told < *day));
         let (first, next) = (days_before(day, wishes.schedule.days()), wishes.schedule.next(now));
         Ok(Due { subscription, wishes, first, until, next })
@@ -102,15 +105,13 @@ pub fn due(library: &Library, now: Timestamp) -> Result<Vec<Due>> {
     library.subscriptions()?.into_iter().map(due).collect()
 }
 
-/// Writes the letters that are due, and sends them and those that wait.
+/// Writes the letters that are due, and sends them and those that wait; `done` gets what became of each, also before an error.
 ///
 /// # Errors
 ///
 /// [`Error::Interrupted`], settings of mail that mean nothing, and those of the library. What was sent is noted.
-pub fn deliver(library: &mut Library, office: &Office<'_>) -> Result<Vec<Delivery>> {
+pub fn deliver(library: &mut Library, office: &Office<'_>, done: &mut Vec<Delivery>) -> Result<()> {
     office.mail.check()?;
-    let mut done = Vec::new();
-    // All are written before one is sent: what one shows is seen then, and another to the same reader may show it too.
     for due in due(library, (office.now)())? {
         let Some(until) = due.until else { continue };
         let subscription = due.subscription.clone();
@@ -125,7 +126,7 @@ pub fn deliver(library: &mut Library, office: &Office<'_>) -> Result<Vec<Deliver
             done.push(send(library, office, &subscription, letter)?);
         }
     }
-    Ok(done)
+    Ok(())
 }
 
 /// Writes a letter into the library. If there is nothing to write, how many papers the profile has seen before.
@@ -135,7 +136,10 @@ fn write(library: &mut Library, office: &Office<'_>, due: Due, until: Date) -> R
     }
     let Due { subscription, wishes, first, .. } = due;
     let (reader, now) = (subscription.reader(), (office.now)());
-    let period = library.uncovered(&reader, first, until)?;
+    // What is seen in mail to one address of a profile is not to be missing in that to another.
+    let others = library.subscriptions()?.into_iter().filter(|other| other.id != subscription.id && other.profile == subscription.profile);
+    let others: Vec<String> = others.map(|other| other.reader()).collect();
+    let period = Uncovered { shown_elsewhere: library.covered_by(&others)?, ..library.uncovered(&reader, first, until)? };
     let found = digest(library, &subscription.profile, &wishes, &period)?;
     let covered = Covered { reader: &reader, since: first, until, papers: &found.papers };
     if found.is_empty() && !wishes.even_if_empty {
@@ -144,7 +148,8 @@ fn write(library: &mut Library, office: &Office<'_>, due: Due, until: Date) -> R
     }
     let message_id = message_id(&subscription, until, &found, &office.mail.from)?;
     let (to, profile) = (subscription.address.as_str(), subscription.profile.as_str());
-    let footer = format!("You get this as {to} is subscribed, for {profile}, {}. `paperkin unsubscribe {to}` ends it.", wishes.schedule);
+    let footer =
+        format!("You get this as {to} is subscribed, for {profile}, {}. `paperkin unsubscribe {to} --profile {profile}` ends it.", wishes.schedule);
     let bytes = letter(&found, (&office.mail.from, to), (&message_id, now), &footer)?;
     let letter = Letter {
         message_id,
@@ -206,18 +211,20 @@ fn send(library: &mut Library, office: &Office<'_>, subscription: &Subscription,
             return Err(error);
         }
     };
-    let (state, became, note) = match handed.outcome.clone() {
+    let unanswered = Letter { attempts: letter.attempts + 1, ..letter.clone() };
+    let (state, became, letter, note) = match handed.outcome.clone() {
         Outcome::Sent(note) if was_cut_off => {
-            let note = format!("it was being sent when paperkin ended before, and may have come twice, under one message id. {note}");
-            (LetterState::Sent, Became::SentAgain, note)
+            let note = format!("it was handed over before, and may have come twice, under one message id. {note}");
+            (LetterState::Sent, Became::SentAgain, letter, note)
         }
-        Outcome::Sent(note) => (LetterState::Sent, Became::Sent, note),
-        // One that nobody knows of stays so: the server that took it may be another than the one that is busy.
-        Outcome::Later(note) if was_cut_off => (LetterState::Sending, Became::Waits, note),
-        Outcome::Later(note) => (LetterState::Ready, Became::Waits, note),
-        Outcome::Never(note) => (LetterState::Refused, Became::Refused, note),
-        Outcome::Unknown(note) if letter.attempts + 1 >= ATTEMPTS => (LetterState::Refused, Became::Refused, note),
-        Outcome::Unknown(note) => (LetterState::Sending, Became::Unanswered, note),
+        Outcome::Sent(note) => (LetterState::Sent, Became::Sent, letter, note),
+        Outcome::Later(note) if was_cut_off => (LetterState::Sending, Became::Waits, letter, note),
+        Outcome::Later(note) => (LetterState::Ready, Became::Waits, letter, note),
+        // One that may have arrived is not told once more under another name.
+        Outcome::Never(note) if was_cut_off => (LetterState::Unanswered, Became::GivenUp, letter, note),
+        Outcome::Never(note) => (LetterState::Refused, Became::Refused, letter, note),
+        Outcome::Unknown(note) if unanswered.attempts >= ATTEMPTS => (LetterState::Unanswered, Became::GivenUp, unanswered, note),
+        Outcome::Unknown(note) => (LetterState::Sending, Became::Unanswered, unanswered, note),
     };
     library.note_letter(&letter, state, &note, &now())?;
     drop(handed);
@@ -232,6 +239,7 @@ pub fn delivery_line(delivery: &Delivery) -> String {
         Became::SentAgain => format!("{} mailed, perhaps for the second time", render::plural(*papers as u64, "paper")),
         Became::Waits => "waits, and is tried again".to_owned(),
         Became::Unanswered => "perhaps mailed: the server was gone before it answered; it is tried again, under the same message id".to_owned(),
+        Became::GivenUp => "perhaps mailed: nobody knows, and it is not tried again".to_owned(),
         Became::Refused => "refused; its papers are new again".to_owned(),
         Became::Nothing => "no mail".to_owned(),
     };

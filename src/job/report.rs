@@ -14,7 +14,7 @@ use crate::render::one_line;
 const TOLD: usize = 100;
 
 /// What a step did.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Done {
     /// Numbers by name.
     pub counts: Map<String, Value>,
@@ -22,8 +22,12 @@ pub struct Done {
     pub failures: Vec<String>,
     /// What is to be said besides.
     pub notes: Vec<String>,
+    /// True if nothing came of it.
+    pub is_failure: bool,
     /// True if trying again may help.
     pub again: bool,
+    /// What ended it before it was done.
+    pub error: Option<Error>,
 }
 
 /// What became of something.
@@ -49,7 +53,7 @@ pub struct StepReport {
     pub name: String,
     /// What became of it.
     pub status: Status,
-    /// True if a run that was cut off had done it.
+    /// True if a run that was cut off had done it, not an hour ago: servers are not asked again.
     pub was_before: bool,
     /// When it began, in UTC.
     pub begun: String,
@@ -119,22 +123,20 @@ impl StepReport {
 
     pub(super) fn new(name: String, done: Result<Done>, attempts: u32) -> Self {
         let report = Self { attempts, ..Self::of(name, Status::Done) };
-        match done {
-            Ok(Done { counts, mut failures, notes, .. }) => {
-                let status = if failures.is_empty() { Status::Done } else { Status::Partial };
-                let more_failures = failures.len().saturating_sub(TOLD);
-                failures.truncate(TOLD);
-                Self { status, counts, failures, more_failures, notes, ..report }
-            }
-            Err(Error::Interrupted) => Self { status: Status::Interrupted, ..report },
-            Err(error) => Self {
-                status: Status::Failed,
-                hint: error.hint(),
-                error_type: Some(error.kind().to_owned()),
-                error: Some(error.to_string()),
-                ..report
-            },
-        }
+        let done = done.unwrap_or_else(|error| Done { is_failure: true, error: Some(error), ..Done::default() });
+        let Done { counts, mut failures, notes, is_failure, error, .. } = done;
+        let more_failures = failures.len().saturating_sub(TOLD);
+        let status = match &error {
+            Some(Error::Interrupted) => Status::Interrupted,
+            _ if is_failure => Status::Failed,
+            None if failures.is_empty() => Status::Done,
+            _ => Status::Partial,
+        };
+        failures.truncate(TOLD);
+        let error = error.filter(|error| !matches!(error, Error::Interrupted));
+        let hint = error.as_ref().and_then(Error::hint);
+        let (error_type, error) = (error.as_ref().map(|error| error.kind().to_owned()), error.map(|error| error.to_string()));
+        Self { status, counts, failures, more_failures, notes, error, error_type, hint, ..report }
     }
 
     pub(super) fn at(self, begun: String, elapsed: Duration) -> Self {

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 /// When a job runs, and with which command.
 #[derive(Debug, Clone)]
 pub struct Timer<'t> {
-    /// The job's name.
-    pub name: &'t str,
+    /// The job's file, absolute: jobs of one name in two places have two timers.
+    pub job: &'t str,
     /// The program and its arguments; paths are absolute.
     pub command: Vec<String>,
     /// The hour and the minute.
@@ -14,16 +16,18 @@ pub struct Timer<'t> {
 }
 
 impl Timer<'_> {
-    /// The name of the systemd units, without its ending: of the job's name what a unit may be called.
+    /// The name of the systemd units, without its ending: of the file's name what a unit may be called, and a mark of where it is.
     pub fn unit(&self) -> String {
-        let plain: String = self.name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' }).collect();
-        format!("paperkin-{plain}")
+        let stem = Path::new(self.job).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let plain: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' }).collect();
+        let mark: String = Sha256::digest(self.job.as_bytes()).iter().take(3).map(|byte| format!("{byte:02x}")).collect();
+        format!("paperkin-{plain}-{mark}")
     }
 
     /// The service that runs the job once.
     pub fn service(&self) -> String {
         let command = self.command.iter().map(|part| quoted_for_systemd(part)).collect::<Vec<_>>().join(" ");
-        let name = self.name.replace(|c: char| c.is_control(), " ").replace('%', "%%");
+        let name = self.job.replace(|c: char| c.is_control(), " ").replace('%', "%%");
         format!(
             "[Unit]\nDescription=paperkin: {name}\n\n[Service]\nType=oneshot\nExecStart={command}\n\
              # SIGTERM ends it at a clean point; the next run goes on from there.\nTimeoutStopSec=120\nNice=10\n"
@@ -88,10 +92,15 @@ mod tests {
 
     #[test]
     fn a_line_comes_and_goes_and_others_stay() {
-        let timer = |at| Timer { name: "my night", command: vec!["/opt/paper kin/paperkin".into(), "run".into(), "/home/a/50%'s.toml".into()], at };
+        let timer = |at| Timer {
+            job: "/home/a/my night.toml",
+            command: vec!["/opt/paper kin/paperkin".into(), "run".into(), "/home/a/50%'s.toml".into()],
+            at,
+        };
         let before = "MAILTO=a@example.org\n0 1 * * * other\n";
         let with = timer((3, 5)).in_crontab(before);
-        assert_eq!(with, format!("{before}5 3 * * * '/opt/paper kin/paperkin' run '/home/a/50\\%'\\''s.toml' # paperkin-my-night\n"));
+        assert_eq!(with, format!("{before}5 3 * * * '/opt/paper kin/paperkin' run '/home/a/50\\%'\\''s.toml' # {}\n", timer((3, 5)).unit()));
+        assert!(timer((3, 5)).unit().starts_with("paperkin-my-night-"));
         assert_eq!(timer((4, 0)).in_crontab(&with).lines().count(), 3);
         assert_eq!(timer((3, 5)).not_in_crontab(&with), before);
         assert!(timer((0, 0)).in_crontab("0 1 * * * other").starts_with("0 1 * * * other\n0 0 * * * "));

@@ -18,6 +18,8 @@ pub struct Uncovered {
     pub days: Days,
     /// Papers of these days that digests before held.
     pub covered: HashSet<PaperRow>,
+    /// Papers that count as not seen, though the profile has seen them: in mail to another of its addresses.
+    pub shown_elsewhere: HashSet<PaperRow>,
 }
 
 /// What a digest held.
@@ -50,14 +52,32 @@ impl Library {
     ///
     /// [`crate::Error::Store`].
     pub fn uncovered(&self, reader: &str, first: Date, until: Date) -> Result<Uncovered> {
-        let since = self.reader(reader)?.map_or(first, |(since, told)| since.max(days_before(told, LATE)));
+        // A clock that was wrong may have told of days to come.
+        let since =
+            self.reader(reader)?.filter(|(since, _)| *since <= until).map_or(first, |(since, told)| since.max(days_before(told.min(until), LATE)));
         let days = Days { since: Some(since.min(until)), until: Some(until) };
         if self.format < 6 {
             return Ok(Uncovered { days, ..Uncovered::default() });
         }
         let mut query = self.connection.prepare_cached("SELECT row FROM covered WHERE reader = ?1")?;
         let covered = query.query_map([reader], |row| row.get(0).map(PaperRow))?.collect::<rusqlite::Result<_>>()?;
-        Ok(Uncovered { days, covered })
+        Ok(Uncovered { days, covered, ..Uncovered::default() })
+    }
+
+    /// The papers that digests of these readers held, of the days that are remembered.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Store`].
+    pub fn covered_by(&self, readers: &[String]) -> Result<HashSet<PaperRow>> {
+        let mut query = self.connection.prepare_cached("SELECT row FROM covered WHERE reader = ?1")?;
+        let mut rows = HashSet::new();
+        for reader in readers {
+            for row in query.query_map([reader], |row| row.get(0).map(PaperRow))? {
+                rows.insert(row?);
+            }
+        }
+        Ok(rows)
     }
 
     /// Notes what a digest held, in one transaction.
@@ -66,19 +86,19 @@ impl Library {
     ///
     /// [`crate::Error::Store`]; then nothing was written.
     pub fn cover(&mut self, digest: &Covered<'_>) -> Result<()> {
-        self.in_transaction(|library| library.note_covered(digest))
+        self.in_transaction(|library| library.note_covered(digest, None))
     }
 
-    pub(super) fn note_covered(&self, Covered { reader, since, until, papers }: &Covered<'_>) -> Result<()> {
+    pub(super) fn note_covered(&self, Covered { reader, since, until, papers }: &Covered<'_>, letter: Option<&str>) -> Result<()> {
         let connection = &self.connection;
-        let sql =
-            "INSERT INTO readers (reader, since, until) VALUES (?1, ?2, ?3) ON CONFLICT (reader) DO UPDATE SET until = max(until, excluded.until)";
+        let sql = "INSERT INTO readers (reader, since, until) VALUES (?1, ?2, ?3) ON CONFLICT (reader) 
+            DO UPDATE SET until = excluded.until, since = min(since, excluded.since)";
         connection.prepare_cached(sql)?.execute(params![reader, since.to_string(), until.to_string()])?;
         // A paper may have gone since it was read.
-        let sql = "INSERT OR IGNORE INTO covered (reader, row, until) SELECT ?1, row, ?3 FROM papers WHERE row = ?2";
+        let sql = "INSERT OR IGNORE INTO covered (reader, row, until, letter) SELECT ?1, row, ?3, ?4 FROM papers WHERE row = ?2";
         let mut insert = connection.prepare_cached(sql)?;
         for paper in *papers {
-            insert.execute(params![reader, paper.0, until.to_string()])?;
+            insert.execute(params![reader, paper.0, until.to_string(), letter])?;
         }
         // What no digest looks back at any more. Twice the days, as a paper of then may have been told at their end.
         let sql = "DELETE FROM covered WHERE reader = ?1 AND until < ?2";
@@ -86,10 +106,10 @@ impl Library {
         Ok(())
     }
 
-    /// Forgets that a digest was told: its papers are new again. `before` is the last day that was told before it.
-    pub(super) fn uncover(&self, reader: &str, until: &str, before: Option<&str>) -> Result<()> {
+    /// Forgets that a letter was told: its papers are new again. `before` is the last day that was told before it.
+    pub(super) fn uncover(&self, reader: &str, letter: &str, before: Option<&str>) -> Result<()> {
         let connection = &self.connection;
-        connection.prepare_cached("DELETE FROM covered WHERE reader = ?1 AND until = ?2")?.execute([reader, until])?;
+        connection.prepare_cached("DELETE FROM covered WHERE reader = ?1 AND letter = ?2")?.execute([reader, letter])?;
         let sql = "UPDATE readers SET until = coalesce(?2, since) WHERE reader = ?1";
         connection.prepare_cached(sql)?.execute(params![reader, before])?;
         Ok(())

@@ -173,6 +173,8 @@ CREATE TABLE covered (
     reader TEXT NOT NULL,
     row INTEGER NOT NULL REFERENCES papers ON DELETE CASCADE,
     until TEXT NOT NULL,
+    -- The message id, where it was mail.
+    letter TEXT,
     PRIMARY KEY (reader, row)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX covered_by_row ON covered (row);

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! ready ─▶ sending ─▶ sent
-//!   ▲         │ └───▶ refused
-//!   └─────────┘ the server could not take it now
+//!   ▲         │ ├───▶ refused
+//!   └─────────┘ └───▶ unanswered, too often
+//!    not now
 //! ```
 //!
 //! A letter and what it covers are one transaction. One that is still `sending` when a process begins was cut off: nobody knows
@@ -46,10 +47,12 @@ pub enum LetterState {
     Sent,
     /// The server will never take it; its papers are new again.
     Refused,
+    /// It was handed over, perhaps more than once, and nobody knows whether it arrived.
+    Unanswered,
 }
 
 impl LetterState {
-    const ALL: [Self; 4] = [Self::Ready, Self::Sending, Self::Sent, Self::Refused];
+    const ALL: [Self; 5] = [Self::Ready, Self::Sending, Self::Sent, Self::Refused, Self::Unanswered];
 
     /// In one word.
     pub fn name(self) -> &'static str {
@@ -58,6 +61,7 @@ impl LetterState {
             Self::Sending => "sending",
             Self::Sent => "sent",
             Self::Refused => "refused",
+            Self::Unanswered => "unanswered",
         }
     }
 }
@@ -73,7 +77,7 @@ pub struct Letter {
     pub until: Date,
     /// Where it is.
     pub state: LetterState,
-    /// How often it was handed to a server.
+    /// How often it was handed to a server that did not answer, or not before this program ended.
     pub attempts: u32,
     /// When its state last changed, in UTC.
     pub changed: String,
@@ -151,7 +155,7 @@ impl Library {
             let Letter { message_id, subscription, until, changed, shown, message, .. } = letter;
             let shown = serde_json::to_string(shown).unwrap_or_default();
             library.connection.execute(sql, params![message_id, subscription, until.to_string(), before, changed, shown, message])?;
-            library.note_covered(covered)
+            library.note_covered(covered, Some(message_id))
         })
     }
 
@@ -171,7 +175,7 @@ impl Library {
     ///
     /// [`crate::Error::Store`].
     pub fn last_letter(&self, subscription: i64) -> Result<Option<Letter>> {
-        let sql = format!("SELECT {LETTER} FROM letters WHERE subscription = ?1 ORDER BY until DESC LIMIT 1");
+        let sql = format!("SELECT {LETTER} FROM letters WHERE subscription = ?1 ORDER BY until DESC, changed DESC LIMIT 1");
         Ok(self.letters(&sql, &[&subscription])?.pop())
     }
 
@@ -210,24 +214,24 @@ impl Library {
 
     /// Notes what became of a letter that was handed over: sent, not now, never, or nobody knows.
     ///
-    /// A sent one marks what it shows as seen by its profile; a refused one makes its papers new again.
+    /// A sent one marks what it shows as seen by its profile; a refused one makes its papers new again. The letter's attempts are kept.
     ///
     /// # Errors
     ///
     /// [`crate::Error::Store`]; then nothing was written.
     pub fn note_letter(&mut self, letter: &Letter, state: LetterState, note: &str, now: &str) -> Result<()> {
         self.in_transaction(|library| {
-            let is_over = matches!(state, LetterState::Sent | LetterState::Refused);
-            let sql = "UPDATE letters SET state = ?2, note = ?3, changed = ?4,
+            let is_over = !matches!(state, LetterState::Ready | LetterState::Sending);
+            let sql = "UPDATE letters SET state = ?2, note = ?3, changed = ?4, attempts = ?6,
                 message = CASE WHEN ?5 THEN x'' ELSE message END, shown = CASE WHEN ?5 THEN '[]' ELSE shown END WHERE message_id = ?1";
-            library.connection.execute(sql, params![letter.message_id, state.name(), note, now, is_over])?;
+            library.connection.execute(sql, params![letter.message_id, state.name(), note, now, is_over, letter.attempts])?;
             let Some(subscription) = library.subscriptions()?.into_iter().find(|one| one.id == letter.subscription) else { return Ok(()) };
             match state {
-                LetterState::Sent => library.note_seen(&subscription.profile, &letter.shown, now),
+                LetterState::Sent | LetterState::Unanswered => library.note_seen(&subscription.profile, &letter.shown, now),
                 LetterState::Refused => {
                     let sql = "SELECT before FROM letters WHERE message_id = ?1";
                     let before: Option<Option<String>> = library.connection.query_row(sql, [&letter.message_id], |row| row.get(0)).optional()?;
-                    library.uncover(&subscription.reader(), &letter.until.to_string(), before.flatten().as_deref())
+                    library.uncover(&subscription.reader(), &letter.message_id, before.flatten().as_deref())
                 }
                 LetterState::Ready | LetterState::Sending => Ok(()),
             }

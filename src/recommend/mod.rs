@@ -320,6 +320,8 @@ impl<'a> Desk<'a> {
             for (number, direction) in directions.iter().enumerate() {
                 let k = match (number, directions.len() - 1) {
                     (_, 0) => size,
+                    // All of them are asked for.
+                    (0, _) if size >= within.len() => size,
                     (0, _) => size - size / 3,
                     (_, others) => (size / 3).div_ceil(others),
                 };

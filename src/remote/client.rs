@@ -122,7 +122,7 @@ impl Client {
                     }
                     return Ok(body);
                 }
-                Ok(_) if is_last => return Err(network(url, "the server gives an empty page where it says that there is more", None)),
+                Ok(_) if is_last => return Err(passing(url, "the server gives an empty page where it says that there is more", None)),
                 Ok(_) => None,
                 Err(Failure::Lasting(error)) => return Err(error),
                 Err(Failure::Passing(error, _)) if is_last => return Err(error),
@@ -160,7 +160,7 @@ impl Client {
             (304, Some(entry)) => Ok((Some(entry.about.clone()), entry.body.clone())),
             (status @ (429 | 500..=599), _) => {
                 let error =
-                    network(url, format!("the server answered {status}"), Some("it may be better later; what was read before stays".to_owned()));
+                    passing(url, format!("the server answered {status}"), Some("it may be better later; what was read before stays".to_owned()));
                 Err(Failure::Passing(error, self.asked_pause(&answer)))
             }
             (404 | 410, _) => Err(Failure::Lasting(network(url, "the server has nothing under this address", None))),
@@ -246,7 +246,7 @@ fn body(url: &str, answer: &mut Response<Body>) -> Result<Vec<u8>, Failure> {
             let hint = "download it with another program, and add the file: of files, only a part is in memory".to_owned();
             Err(Failure::Lasting(network(url, format!("the answer is longer than {} MiB", MOST_BYTES >> 20), Some(hint))))
         }
-        Err(e) => Err(Failure::Passing(network(url, format!("the answer broke off after {} bytes: {e}", bytes.len()), None), None)),
+        Err(e) => Err(Failure::Passing(passing(url, format!("the answer broke off after {} bytes: {e}", bytes.len()), None), None)),
     }
 }
 
@@ -261,17 +261,22 @@ fn told(body: &[u8]) -> String {
 fn failure(url: &str, error: &ureq::Error) -> Failure {
     let hint = Some("is there a network? behind a proxy, HTTPS_PROXY names it".to_owned());
     match error {
-        ureq::Error::Io(e) if e.to_string().contains("lookup address") => Failure::Lasting(network(url, "the server's name is not known", hint)),
-        ureq::Error::HostNotFound => Failure::Lasting(network(url, "the server's name is not known", hint)),
+        ureq::Error::Io(e) if e.to_string().contains("lookup address") => Failure::Lasting(passing(url, "the server's name is not known", hint)),
+        ureq::Error::HostNotFound => Failure::Lasting(passing(url, "the server's name is not known", hint)),
         ureq::Error::BadUri(_) | ureq::Error::InvalidProxyUrl | ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed | ureq::Error::Tls(_) => {
             Failure::Lasting(network(url, error.to_string(), None))
         }
-        _ => Failure::Passing(network(url, format!("the server cannot be reached: {error}"), hint), None),
+        _ => Failure::Passing(passing(url, format!("the server cannot be reached: {error}"), hint), None),
     }
 }
 
 pub(super) fn network(url: &str, what: impl Into<String>, hint: Option<String>) -> Error {
-    Error::Network { url: url.to_owned(), what: what.into(), hint }
+    Error::Network { url: url.to_owned(), what: what.into(), may_pass: false, hint }
+}
+
+/// One that may be gone some time later.
+fn passing(url: &str, what: impl Into<String>, hint: Option<String>) -> Error {
+    Error::Network { url: url.to_owned(), what: what.into(), may_pass: true, hint }
 }
 
 #[cfg(test)]

@@ -561,7 +561,7 @@ impl Fetch<'_, '_> {
 
     /// The address is always the hub's own: a link into the store holds a signature, which opens it.
     fn network(&self, file: &str, what: String, hint: Option<String>) -> Error {
-        Error::Network { url: self.url(file), what, hint }
+        Error::Network { url: self.url(file), what, may_pass: false, hint }
     }
 
     fn tell(&mut self, file: &str, done: u64, total: Option<u64>) -> Result<()> {

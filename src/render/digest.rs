@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use super::table::{SEED, fit, one_line, reasons, row, wrap};
 use super::{link, markdown, plural, pretty, reason_json, rounded, titled};
-use crate::digest::{Digest, Item, Section};
+use crate::digest::{Before, Digest, Item, Section, Sort};
 use crate::error::{Error, Result};
 use crate::library::PaperRow;
 use crate::paper::{Date, Paper};
-use crate::topics::Change;
+use crate::recommend::{Hit, Reason};
 
 pub use page::digest_mail;
 
@@ -90,25 +90,26 @@ pub fn digest_title(digest: &Digest) -> String {
 pub fn digest_subject(digest: &Digest) -> String {
     /// Topics that are named.
     const NAMED: usize = 2;
-    let day = match digest.days.or(digest.asked.since.zip(digest.asked.until)) {
-        Some((first, last)) if first != last => format!("{} to {}", short(first), short(last)),
-        Some((_, last)) => short(last),
-        None => "All".to_owned(),
-    };
+    let days = digest.days.or(digest.asked.since.zip(digest.asked.until)).map_or_else(|| "All".to_owned(), stretch);
     let topics = digest.sections.iter().filter(|section| section.topic.is_some() && !section.items.is_empty());
     let mut parts: Vec<String> = topics.take(NAMED).map(|section| fit(&heading(section), 40)).collect();
-    parts.push(plural(digest.papers.len() as u64, "paper"));
-    format!("{day}: {}", parts.join("; "))
+    parts.push(plural(count(digest) as u64, "paper"));
+    format!("{days}: {}", parts.join("; "))
+}
+
+/// Papers that are not left out.
+fn count(digest: &Digest) -> usize {
+    digest.shown().count() + digest.sections.iter().map(|section| section.more).sum::<usize>()
 }
 
 /// `22 papers in 4 topics, for default; 3 that you rate are left out`.
 fn summary(digest: &Digest) -> String {
-    let topics = digest.sections.iter().filter(|section| section.topic.is_some()).count() as u64;
-    let of_topics = if topics > 0 { format!(" in {}", plural(topics, "topic")) } else { String::new() };
+    let of_topics = if digest.topics > 0 { format!(" in {}", plural(digest.topics as u64, "topic")) } else { String::new() };
+    let whose = if digest.profile.is_empty() { String::new() } else { format!(", for {}", one_line(&digest.profile)) };
     let left_out = [(digest.rated, "that you rate"), (digest.seen, "that you have seen")];
     let left_out: Vec<String> = left_out.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
     let left_out = if left_out.is_empty() { String::new() } else { format!("; left out: {}", left_out.join(", ")) };
-    format!("{}{of_topics}, for {}{left_out}", plural(digest.papers.len() as u64, "paper"), one_line(&digest.profile))
+    format!("{}{of_topics}{whose}{left_out}", plural(digest.papers.len() as u64, "paper"))
 }
 
 /// What a reader is told of how it came about, if it is worth a word.
@@ -119,10 +120,12 @@ fn remark(digest: &Digest) -> Option<String> {
     if digest.is_empty() {
         return Some("Nothing is new.".to_owned());
     }
-    (!digest.has_taste).then(|| {
-        let who = one_line(&digest.profile);
-        format!("{who} likes no paper yet: what has most votes comes first. `paperkin like ID` says what you like.")
-    })
+    let first = if digest.has_votes { "what has most votes comes first" } else { "what is most typical of its topic comes first" };
+    match digest.profile.as_str() {
+        _ if digest.has_taste || digest.wishes.sort != Sort::Likeness => None,
+        "" => Some(format!("Files know no likes: {first}.")),
+        who => Some(format!("{} likes no paper yet: {first}. “paperkin like ID” says what you like.", one_line(who))),
+    }
 }
 
 /// What a topic is called.
@@ -132,22 +135,25 @@ fn heading(section: &Section) -> String {
 
 /// How a topic goes on; nothing where no earlier day is known.
 fn change(digest: &Digest, section: &Section) -> Option<String> {
-    let topic = section.topic.as_ref().filter(|_| digest.is_compared)?;
-    Some(match (topic.change(), topic.before) {
-        (Change::New, _) | (_, None) => "new".to_owned(),
-        (_, Some(before)) => format!("goes on from {} with {}", short(before.day), plural(before.papers as u64, "paper")),
-    })
+    section.topic.as_ref()?;
+    let of_before =
+        |before: Before| format!("goes on from {}, with {}", stretch((before.since, before.until)), plural(before.papers as u64, "paper"));
+    digest.before.map(|_| section.before.map_or_else(|| "new".to_owned(), of_before))
 }
 
 fn short(day: Date) -> String {
     day.strftime("%-d %b").to_string()
 }
 
-/// What went with the days before.
+fn stretch((first, last): (Date, Date)) -> String {
+    if first == last { short(last) } else { format!("{} to {}", short(first), short(last)) }
+}
+
+/// What was there on the days before.
 fn gone(digest: &Digest) -> Option<String> {
-    let last = digest.gone.iter().map(|gone| gone.before.day).max()?;
-    let names = digest.gone.iter().map(|gone| format!("{} ({})", one_line(&gone.name), gone.before.papers)).collect::<Vec<_>>().join("; ");
-    Some(format!("No more since {}: {names}", short(last)))
+    let days = digest.before.filter(|_| !digest.gone.is_empty())?;
+    let names = digest.gone.iter().map(|(name, papers)| format!("{} ({papers})", one_line(name))).collect::<Vec<_>>().join("; ");
+    Some(format!("There on {} and not now: {names}", stretch(days)))
 }
 
 /// Votes and comments.
@@ -179,11 +185,23 @@ fn facts(digest: &Digest, item: &Item) -> String {
 
 /// Why it is here; the liked paper it is near is named in so many columns.
 fn why(item: &Item, seed: usize) -> String {
-    // Votes stand among the facts, and all papers of a day are as new.
-    let told =
-        |reason: &&crate::recommend::Reason| !matches!(reason, crate::recommend::Reason::Popular { .. } | crate::recommend::Reason::Recent { .. });
-    let hit = crate::recommend::Hit { reasons: item.hit.reasons.iter().filter(told).cloned().collect(), ..item.hit.clone() };
+    /// Below this cosine nothing is near: two papers of different fields have one of 0.1 to 0.2.
+    const NEAR: f32 = 0.3;
+    let told = |reason: &&Reason| match reason {
+        // Votes stand among the facts, and all papers of a day are as new.
+        Reason::Popular { .. } | Reason::Recent { .. } => false,
+        Reason::Nearest { cosine, .. } => *cosine >= NEAR,
+        _ => true,
+    };
+    let hit = Hit { reasons: item.hit.reasons.iter().filter(told).cloned().collect(), ..item.hit.clone() };
     reasons(&hit, Some(seed))
+}
+
+/// Of a paper that surprises, only that it was seen is worth telling.
+fn why_surprising(item: &Item) -> String {
+    let told = |reason: &&Reason| matches!(reason, Reason::Seen { .. });
+    let hit = Hit { reasons: item.hit.reasons.iter().filter(told).cloned().collect(), ..item.hit.clone() };
+    reasons(&hit, None)
 }
 
 fn more(section: &Section) -> Option<String> {
@@ -236,8 +254,8 @@ fn plain(digest: &Digest, place: Plain) -> String {
         let head = if place == 0 { "\nTrending\n" } else { "" };
         out.push_str(&format!("{head}{}", row(&format!("  {}. ", place + 1), &format!("{}: {votes}", titled(&item.hit.paper)))));
     }
-    let item = |item: &Item| {
-        let lines = [titled(&item.hit.paper).into_owned(), facts(digest, item), why(item, SEED)];
+    let item = |item: &Item, why: String| {
+        let lines = [titled(&item.hit.paper).into_owned(), facts(digest, item), why];
         let lines = lines.iter().filter(|line| !line.is_empty()).zip([" - "].into_iter().chain(std::iter::repeat("     ")));
         let mut lines: String = lines.map(|(line, head)| row(head, line)).collect();
         // An address that is cut or wrapped leads nowhere.
@@ -248,12 +266,12 @@ fn plain(digest: &Digest, place: Plain) -> String {
         let papers = section.items.len() + section.more;
         let facts = [Some(plural(papers as u64, "paper")), change(digest, section)];
         let facts = facts.into_iter().flatten().collect::<Vec<_>>().join(" · ");
-        out.push_str(&format!("\n{}\n", fit(&format!("{} · {facts}", heading(section)), width)));
-        section.items.iter().for_each(|one| out.push_str(&item(one)));
+        out.push_str(&row("\n", &format!("{} · {facts}", heading(section))));
+        section.items.iter().for_each(|one| out.push_str(&item(one, why(one, SEED))));
         out.extend(more(section).map(|more| format!("   {more}\n")));
     }
     if let Some(one) = &digest.surprise {
-        out.push_str(&format!("\nSomething else, unlike what {} likes\n{}", one_line(&digest.profile), item(one)));
+        out.push_str(&format!("\nSomething else, unlike what {} likes\n{}", one_line(&digest.profile), item(one, why_surprising(one))));
     }
     for line in [others(&rest), gone(digest)].into_iter().flatten() {
         out.push_str(&format!("\n{}", wrap(&line, width)));
@@ -270,7 +288,7 @@ fn indented(head: &str, text: &str) -> String {
 fn as_markdown(digest: &Digest) -> String {
     let (shown, rest) = parts(digest);
     let mut out = format!("# {}\n\n{}\n", digest_title(digest), markdown(&summary(digest)));
-    out.extend(remark(digest).map(|remark| format!("\n{remark}\n")));
+    out.extend(remark(digest).map(|remark| format!("\n{}\n", markdown(&remark))));
     for (place, item) in digest.trending.iter().filter_map(|row| item_of(digest, *row)).enumerate() {
         let head = if place == 0 { "\n**Trending**\n\n" } else { "" };
         let votes = votes(&item.hit.paper).unwrap_or_default();
@@ -280,11 +298,15 @@ fn as_markdown(digest: &Digest) -> String {
         let papers = section.items.len() + section.more;
         let facts = [Some(plural(papers as u64, "paper")), change(digest, section)];
         out.push_str(&format!("\n## {}\n\n{}\n\n", markdown(&heading(section)), facts.into_iter().flatten().collect::<Vec<_>>().join(" · ")));
-        section.items.iter().for_each(|item| out.push_str(&item_markdown(digest, item)));
+        section.items.iter().for_each(|item| out.push_str(&item_markdown(digest, item, &why(item, LONG_SEED))));
         out.extend(more(section).map(|more| format!("- {more}\n")));
     }
     if let Some(item) = &digest.surprise {
-        out.push_str(&format!("\n## Something else\n\nUnlike what {} likes\n\n{}", markdown(&digest.profile), item_markdown(digest, item)));
+        out.push_str(&format!(
+            "\n## Something else\n\nUnlike what {} likes\n\n{}",
+            markdown(&digest.profile),
+            item_markdown(digest, item, &why_surprising(item))
+        ));
     }
     for line in [others(&rest), gone(digest)].into_iter().flatten() {
         out.push_str(&format!("\n{}\n", markdown(&line)));
@@ -292,9 +314,8 @@ fn as_markdown(digest: &Digest) -> String {
     out
 }
 
-fn item_markdown(digest: &Digest, item: &Item) -> String {
-    let why = why(item, LONG_SEED);
-    let why = if why.is_empty() { String::new() } else { format!("\\\n  *{}*", markdown(&why)) };
+fn item_markdown(digest: &Digest, item: &Item, why: &str) -> String {
+    let why = if why.is_empty() { String::new() } else { format!("\\\n  *{}*", markdown(why)) };
     format!("- **{}**\\\n  {}{why}\n", linked(&item.hit.paper), markdown(&facts(digest, item)))
 }
 
@@ -303,34 +324,37 @@ fn linked(paper: &Paper) -> String {
     link(paper).map_or(title.clone(), |url| format!("[{title}](<{}>)", one_line(&url).replace(['<', '>', ' '], "")))
 }
 
-/// With abstracts.
+/// With abstracts. Topics have numbers where the library keeps them.
 fn as_json(digest: &Digest) -> String {
-    let days = |first: Option<Date>, last: Option<Date>| json!({ "since": first, "until": last });
+    let days = |days: Option<(Date, Date)>| json!({ "since": days.map(|days| days.0), "until": days.map(|days| days.1) });
     let section = |section: &Section| {
         let topic = section.topic.as_ref();
-        let before = topic.and_then(|topic| topic.before).map(|before| json!({ "day": before.day, "papers": before.papers }));
+        let before = section.before.map(|before| json!({ "since": before.since, "until": before.until, "papers": before.papers }));
         let keywords = topic.map(|topic| topic.keywords.iter().map(|keyword| keyword.text.as_str()).collect::<Vec<_>>());
+        let change = digest.before.and(topic).map(|_| if section.before.is_some() { "goes on" } else { "new" });
         json!({
-            "id": topic.map(|topic| topic.id),
+            "id": topic.filter(|_| digest.has_kept_topics).map(|topic| topic.id),
             "label": topic.map(|topic| topic.name.as_str()),
             "keywords": keywords.unwrap_or_default(),
-            "change": topic.filter(|_| digest.is_compared).map(|topic| topic.change().name()),
+            "change": change,
             "before": before,
+            "papers": topic.map(|topic| topic.members.len()),
             "items": section.items.iter().map(item_json).collect::<Vec<_>>(),
             "more": section.more,
         })
     };
-    let gone = |gone: &crate::topics::Gone| json!({ "id": gone.id, "label": gone.name, "day": gone.before.day, "papers": gone.before.papers });
     pretty(&json!({
         "profile": digest.profile,
-        "asked": days(digest.asked.since, digest.asked.until),
-        "days": days(digest.days.map(|days| days.0), digest.days.map(|days| days.1)),
+        "sort": digest.wishes.sort,
+        "asked": { "since": digest.asked.since, "until": digest.asked.until },
+        "days": days(digest.days),
         "papers": digest.papers.len(),
         "left_out": { "seen": digest.seen, "rated": digest.rated },
         "trending": digest.trending.iter().filter_map(|row| item_of(digest, *row)).map(|item| item.hit.paper.id()).collect::<Vec<_>>(),
         "topics": digest.sections.iter().map(section).collect::<Vec<_>>(),
         "surprise": digest.surprise.as_ref().map(item_json),
-        "gone": digest.gone.iter().map(gone).collect::<Vec<_>>(),
+        "before": days(digest.before),
+        "gone": digest.gone.iter().map(|(label, papers)| json!({ "label": label, "papers": papers })).collect::<Vec<_>>(),
     }))
 }
 

@@ -95,44 +95,12 @@ pub fn by_day(library: &Library, options: &Options) -> Result<Vec<Topics>> {
     let filter = Filter { days: Days::default(), ..options.filter.clone() };
     let is_whole = filter.is_open();
     let allowed: Option<HashSet<PaperRow>> = if is_whole { None } else { Some(library.rows_of(&filter)?.into_iter().collect()) };
-    let stretch = |(day, mut papers): (Date, Vec<PaperRow>)| {
-        papers.retain(|row| allowed.as_ref().is_none_or(|allowed| allowed.contains(row)));
-        Stretch { day, papers }
-    };
-    let stretches = days.into_iter().map(stretch).collect();
-    in_turn(library, stretches, options, if is_whole { Kept::Known } else { Kept::Aside })
-}
-
-/// Papers that are sorted together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stretch {
-    /// Their day; of several, the last.
-    pub day: Date,
-    /// The papers.
-    pub papers: Vec<PaperRow>,
-}
-
-/// What is made of topics that the library keeps. They are of whole days.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
-    /// Topics go on with them.
-    Known,
-    /// They are left aside.
-    Aside,
-}
-
-/// The topics of stretches of days, each of which goes on with those before it. The filter of the options is not looked at.
-///
-/// # Errors
-///
-/// As [`topics`].
-pub fn in_turn(library: &Library, stretches: Vec<Stretch>, options: &Options, kept: Kept) -> Result<Vec<Topics>> {
-    let is_whole = kept == Kept::Known;
     let mut known: BTreeMap<i64, KeptTopic> = BTreeMap::new();
     let mut next = if is_whole { library.next_topic()? } else { 1 };
     let mut previous = None;
-    let mut followed = Vec::with_capacity(stretches.len());
-    for Stretch { day, papers } in stretches {
+    let mut followed = Vec::with_capacity(days.len());
+    for (day, mut rows) in days {
+        rows.retain(|row| allowed.as_ref().is_none_or(|allowed| allowed.contains(row)));
         if is_whole {
             let kept = library.kept_topics(days_before(day, MEMORY), day)?;
             // What was found for a day just now is newer than what is kept of it.
@@ -140,8 +108,8 @@ pub fn in_turn(library: &Library, stretches: Vec<Stretch>, options: &Options, ke
             previous = previous.max(library.kept_day_before(day)?);
         }
         known.retain(|_, topic| topic.day >= days_before(day, MEMORY));
-        let mut found = topics(library, &Options { filter: Filter::default(), among: Some(papers), ..options.clone() })?;
-        (found.day, found.is_compared) = (Some(day), previous.is_some());
+        let mut found = topics(library, &Options { filter: Filter::default(), among: Some(rows), ..options.clone() })?;
+        (found.day, found.is_compared) = (Some(day), previous.is_some_and(|before| before >= days_before(day, MEMORY)));
         follow(library, &mut found, known.values().cloned().collect(), &mut next)?;
         let stays = |topic: &KeptTopic| found.topics.iter().any(|found| found.id == topic.id);
         let gone = known.values().filter(|topic| Some(topic.day) == previous && !stays(topic));
@@ -177,21 +145,39 @@ impl Topic {
     }
 }
 
-/// Gives each topic the number and name of the one that it goes on with, or the next number.
-fn follow(library: &Library, found: &mut Topics, known: Vec<KeptTopic>, next: &mut i64) -> Result<()> {
-    let of_found = found.topics.iter().flat_map(|topic| &topic.members).map(|member| member.paper);
-    let of_known = known.iter().flat_map(|topic| &topic.papers).map(|(row, _)| *row);
-    let mut among: Vec<PaperRow> = of_found.chain(of_known).collect();
+/// Which of the topics of earlier days each topic goes on with, if with any; no two with the same.
+///
+/// # Errors
+///
+/// Those of the library.
+pub fn partners(library: &Library, topics: &[Topic], earlier: &[Topic]) -> Result<Vec<Option<usize>>> {
+    let rows = |topics: &[Topic]| topics.iter().map(|topic| topic.members.iter().map(|member| member.paper).collect()).collect::<Vec<Vec<_>>>();
+    pairs(library, &rows(topics), &rows(earlier))
+}
+
+/// The same for the papers of topics.
+fn pairs(library: &Library, topics: &[Vec<PaperRow>], earlier: &[Vec<PaperRow>]) -> Result<Vec<Option<usize>>> {
+    let mut among: Vec<PaperRow> = topics.iter().chain(earlier).flatten().copied().collect();
     among.sort_unstable();
     among.dedup();
     let (papers, _) = Papers::read(library, &Options { among: Some(among), ..Options::default() })?;
     let places: BTreeMap<_, _> = papers.rows.iter().enumerate().map(|(place, row)| (*row, place)).collect();
-    let centroid = |rows: &mut dyn Iterator<Item = PaperRow>| papers.centroid(&rows.filter_map(|row| places.get(&row).copied()).collect::<Vec<_>>());
     let middle = papers.centroid(&(0..papers.len()).collect::<Vec<_>>());
-    let of_known: Vec<Apart> = known.iter().map(|topic| Apart::new(centroid(&mut topic.papers.iter().map(|(row, _)| *row)), &middle)).collect();
-    let of_found = found.topics.iter().map(|topic| Apart::new(centroid(&mut topic.members.iter().map(|member| member.paper)), &middle));
-    let worth: Vec<Vec<f64>> = of_found.map(|one| of_known.iter().map(|other| f64::from(one.likeness(other) - SAME)).collect()).collect();
-    let partners = assign(&worth);
+    let apart = |rows: &Vec<PaperRow>| {
+        let places: Vec<usize> = rows.iter().filter_map(|row| places.get(row).copied()).collect();
+        Apart::new(papers.centroid(&places), &middle)
+    };
+    let of_earlier: Vec<Apart> = earlier.iter().map(apart).collect();
+    let worth = |one: Apart| of_earlier.iter().map(|other| f64::from(one.likeness(other) - SAME)).collect();
+    let worth: Vec<Vec<f64>> = topics.iter().map(apart).map(worth).collect();
+    Ok(assign(&worth))
+}
+
+/// Gives each topic the number and name of the one that it goes on with, or the next number.
+fn follow(library: &Library, found: &mut Topics, known: Vec<KeptTopic>, next: &mut i64) -> Result<()> {
+    let of_found: Vec<Vec<PaperRow>> = found.topics.iter().map(|topic| topic.members.iter().map(|member| member.paper).collect()).collect();
+    let of_known: Vec<Vec<PaperRow>> = known.iter().map(|topic| topic.papers.iter().map(|(row, _)| *row).collect()).collect();
+    let partners = pairs(library, &of_found, &of_known)?;
     for (topic, partner) in found.topics.iter_mut().zip(&partners) {
         match partner {
             Some(partner) => {

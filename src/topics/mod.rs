@@ -41,7 +41,7 @@ use graph::Tied;
 use names::Named;
 use papers::{Centroid, Papers};
 
-pub use days::{Before, Change, Gone, Kept, Stretch, by_day, in_turn};
+pub use days::{Before, Change, Gone, by_day, partners};
 pub use layout::{Position, lay_out};
 
 /// Up to so many papers every pair is compared.

@@ -1,6 +1,5 @@
 //! `paperkin digest`.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::{ISOWeekDate, Weekday};
@@ -16,7 +15,7 @@ use crate::add::{Asked, library};
 use crate::args::{Digest, Output, Wanted};
 use crate::export::into_file;
 use crate::output;
-use crate::settings::{Settings, day, now, timestamp, today};
+use crate::settings::{Settings, day, now, timestamp, today, variable};
 
 pub(crate) fn run(args: &Digest, settings: &Settings) -> Result<ExitClass> {
     if args.output.deliver {
@@ -26,14 +25,23 @@ pub(crate) fn run(args: &Digest, settings: &Settings) -> Result<ExitClass> {
     let wishes = wishes(&args.wanted)?;
     let mails = mails(&args.output, settings)?;
     let Asked { library, class, .. } = library(&args.from, Embed::Titles, settings)?;
-    let profile = &args.profile.profile;
+    // Files know nobody's likes.
+    let profile = if args.from.inputs.is_empty() { args.profile.profile.as_str() } else { "" };
     let reader = format!("profile {profile}");
     let period = period(args, &library, &reader)?;
     let found = digest(&library, profile, &wishes, &period)?;
     found.silent.iter().for_each(|reason| output::say(settings, &format!("note: {reason}: it says nothing here")));
     let files = write_files(&found, &args.output, settings)?;
+    let mut failed = 0;
     for (mail, to) in &mails {
-        send(&found, mail, to, settings)?;
+        // One that is refused does not stop the others; of one alone, the error is that of the command.
+        match send(&found, mail, to, settings) {
+            Err(error) if mails.len() > 1 => {
+                failed += 1;
+                output::print_error(&error, args.output.json);
+            }
+            sent => sent?,
+        }
     }
     if (files == 0 && mails.is_empty()) || args.output.format.is_some() || args.output.json {
         output::print(&render::digest(&found, form, output::width()))?;
@@ -42,10 +50,16 @@ pub(crate) fn run(args: &Digest, settings: &Settings) -> Result<ExitClass> {
         let mut library = settings.library_to_write()?;
         let shown: Vec<PaperRow> = found.shown().map(|item| item.hit.row).collect();
         library.mark_seen(profile, &shown, &now())?;
-        let until = period.days.until.unwrap_or_else(today);
+        // What is to come was not told; and what was told stays so.
+        let until = period.days.until.map_or_else(today, |until| until.min(today()));
+        let until = until.max(library.told_until(&reader)?.unwrap_or(until));
         library.cover(&Covered { reader: &reader, since: period.days.since.unwrap_or(until), until, papers: &found.papers })?;
     }
-    Ok(class)
+    Ok(match failed {
+        0 => class,
+        n if n == mails.len() => ExitClass::Failure,
+        _ => ExitClass::Partial,
+    })
 }
 
 fn form(output: &Output, settings: &Settings) -> Result<DigestForm> {
@@ -53,7 +67,8 @@ fn form(output: &Output, settings: &Settings) -> Result<DigestForm> {
         _ if output.json => Ok(DigestForm::Json),
         Some(name) => name.parse(),
         None if settings.quiet => Ok(DigestForm::Ids),
-        None => Ok(DigestForm::Table),
+        // What is set is meant for lists; a digest takes it where it has such a form.
+        None => Ok(variable("PAPERKIN_FORMAT").or(settings.format.clone()).and_then(|name| name.parse().ok()).unwrap_or(DigestForm::Table)),
     }
 }
 
@@ -75,7 +90,7 @@ pub(crate) fn wishes(wanted: &Wanted) -> Result<Wishes> {
 
 /// The days that were asked for, and what is not to be in the digest.
 fn period(args: &Digest, library: &Library, reader: &str) -> Result<Uncovered> {
-    let of = |days: Days| Uncovered { days, covered: HashSet::new() };
+    let of = |days: Days| Uncovered { days, ..Uncovered::default() };
     let wrong = |what: &str, text: &str, example: &str| Error::usage(format!("no {what} {text:?}; expected one such as {example}"));
     let until = day(args.until.as_deref())?;
     if let Some(day) = day(args.date.as_deref())? {
@@ -154,37 +169,43 @@ fn mails<'s>(output: &Output, settings: &'s Settings) -> Result<Vec<(&'s Mail, S
     output.emails.iter().map(|to| Ok((mail, deliver::address(to)?))).collect()
 }
 
-/// How mail leaves, if the settings say it and may.
-pub(crate) fn mail(settings: &Settings) -> Result<&Mail> {
+/// How mail leaves, if the settings say it.
+pub(crate) fn set_mail(settings: &Settings) -> Result<&Mail> {
     let none = Mail::default();
-    let mail = settings.mail.as_ref();
-    mail.unwrap_or(&none).check()?;
-    match mail {
-        Some(mail) if settings.offline && mail.server.is_some() => {
-            Err(Error::Mail { to: "anybody".to_owned(), way: mail.way(), what: "paperkin is set to offline, and sends nothing".to_owned() })
-        }
-        Some(mail) => Ok(mail),
-        None => Err(Error::usage("nothing says how mail leaves")),
+    settings.mail.as_ref().unwrap_or(&none).check()?;
+    settings.mail.as_ref().ok_or_else(|| Error::usage("nothing says how mail leaves"))
+}
+
+/// Offline, no server is asked.
+pub(crate) fn may_leave(mail: &Mail, settings: &Settings) -> Result<()> {
+    match settings.offline && mail.server.is_some() {
+        true => Err(Error::Mail { to: "anybody".to_owned(), way: mail.way(), what: "paperkin is set to offline, and sends nothing".to_owned() }),
+        false => Ok(()),
     }
+}
+
+fn mail(settings: &Settings) -> Result<&Mail> {
+    let mail = set_mail(settings)?;
+    may_leave(mail, settings).map(|()| mail)
 }
 
 /// A digest that was asked for now.
 fn letter(found: &Found, from: &str, to: &str) -> Result<Vec<u8>> {
+    job::letter(found, (from, to), (&message_id(found, from, to)?, timestamp()), "Sent by paperkin, as it was asked to.")
+}
+
+/// Of these papers to this address at this time.
+fn message_id(found: &Found, from: &str, to: &str) -> Result<String> {
     let papers = found.papers.iter().map(|row| row.0.to_string()).collect::<Vec<_>>().join(" ");
     let domain = deliver::address(from)?.rsplit('@').next().unwrap_or_default().to_owned();
     let hash = PaperId::of_title(&format!("{to} {} {papers}", found.profile)).to_string();
     let hash: String = hash.chars().filter(char::is_ascii_alphanumeric).collect();
-    job::letter(
-        found,
-        (from, to),
-        (&format!("{hash}.{}.paperkin@{domain}", timestamp().as_second()), timestamp()),
-        "Sent by paperkin, as it was asked to.",
-    )
+    Ok(format!("{hash}.{}.paperkin@{domain}", timestamp().as_millisecond()))
 }
 
 fn send(found: &Found, mail: &Mail, to: &str, settings: &Settings) -> Result<()> {
     let message = letter(found, &mail.from, to)?;
-    let id = format!("{}.{to}", timestamp().as_second());
+    let id = format!("{}.{to}", message_id(found, &mail.from, to)?);
     let failed = |what: String| Err(Error::Mail { to: to.to_owned(), way: mail.way(), what });
     match mail.send(to, &id, &message)?.outcome {
         Outcome::Sent(_) => output::say(settings, &format!("mailed to {to}")),
@@ -204,7 +225,8 @@ fn deliver_due(args: &Digest, settings: &Settings) -> Result<ExitClass> {
         output::say(settings, "nobody is subscribed: `paperkin subscribe ADDRESS` begins");
     }
     let office = job::Office { mail, now: &timestamp, is_interrupted: &crate::is_interrupted };
-    let done = job::deliver(&mut library, &office)?;
+    let mut done = Vec::new();
+    let ended = job::deliver(&mut library, &office, &mut done);
     if args.output.json {
         crate::lists::print_json(&done)?;
     }
@@ -212,6 +234,7 @@ fn deliver_due(args: &Digest, settings: &Settings) -> Result<ExitClass> {
         let line = job::delivery_line(one);
         if one.became.is_failure() { output::complain(&format!("failed: {line}")) } else { output::say(settings, &line) }
     }
+    ended?;
     if done.is_empty() {
         let next = job::due(&library, timestamp())?.into_iter().map(|due| due.next).min();
         next.iter().for_each(|next| output::say(settings, &format!("nothing is due; the next is at {}", crate::settings::written(*next))));

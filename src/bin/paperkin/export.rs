@@ -134,6 +134,8 @@ pub(crate) fn into_file<T>(path: &Path, write: impl FnOnce(&mut (dyn Write + Sen
     let name = path.file_name().ok_or_else(|| Error::usage(format!("{} is no file name", path.display())))?;
     let part = path.with_file_name(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
     let whole = || {
+        // One of a process that was killed, and had this number.
+        let _ = std::fs::remove_file(&part);
         let mut out = BufWriter::new(File::create_new(&part).map_err(io("cannot write"))?);
         let done = write(&mut out)?;
         let file = out.into_inner().map_err(|e| Error::io("cannot write", path, e.into_error()))?;

@@ -132,7 +132,7 @@ fn address(text: &str, settings: &Settings) -> Result<Option<paperkin::remote::a
     match address {
         Some(address) if settings.offline => {
             let hint = Some("without --offline, and with no variable that says so, it is asked".to_owned());
-            Err(Error::Network { url: address.to_string(), what: "paperkin is set to offline, and does not ask".to_owned(), hint })
+            Err(Error::Network { url: address.to_string(), what: "paperkin is set to offline, and does not ask".to_owned(), may_pass: false, hint })
         }
         address => Ok(address),
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use paperkin::deliver::Mail;
 use paperkin::digest::digest;
 use paperkin::ingest::{Embed, LazyEmbedder, Options, Report as Added};
-use paperkin::job::{self, Done, Page, Plan, Report, Source, Status, Step, Table, World};
+use paperkin::job::{self, Delivery, Done, Page, Plan, Report, Source, Status, Step, Table, World};
 use paperkin::library::{Days, Library, Uncovered};
 use paperkin::paper::days_before;
 use paperkin::{Error, ExitClass, Result, render, source};
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Run, settings: &Settings) -> Result<ExitClass> {
     if args.uninstall {
         return timer::uninstall(args, settings);
     }
-    let plan = read(&args.job, settings)?;
+    let plan = read(args, settings)?;
     let settings = &settings.of_job(plan.library.clone(), plan.model.clone())?;
     let mail = mail(&plan, settings)?;
     if args.check {
@@ -60,14 +60,19 @@ fn init(path: &Path, settings: &Settings) -> Result<ExitClass> {
     Ok(ExitClass::Done)
 }
 
-fn read(path: &Path, settings: &Settings) -> Result<Plan> {
+fn read(args: &Run, settings: &Settings) -> Result<Plan> {
+    let path = &args.job;
     let text = std::fs::read_to_string(path).map_err(|e| Error::io("cannot read the job", path, e))?;
     let beside = path.parent().unwrap_or(Path::new("")).to_path_buf();
+    // What is not there at night takes down no more than its step.
+    let is_looked_at = args.check || args.install;
     Plan::parse(&text, path, &|source| match live::is_address(source, settings) {
         // Offline, its step says so.
-        Err(Error::Network { .. }) | Ok(true) => Ok(()),
-        Ok(false) if !beside.join(source).exists() => Err(Error::usage(format!("{source:?} is neither an address nor a file or directory"))),
-        other => other.map(|_| ()),
+        Err(Error::Network { .. }) => Ok(true),
+        Ok(false) if is_looked_at && !beside.join(source).exists() => {
+            Err(Error::usage(format!("{source:?} is neither an address nor a file or directory")))
+        }
+        other => other,
     })
 }
 
@@ -78,7 +83,7 @@ fn mail(plan: &Plan, settings: &Settings) -> Result<Option<Mail>> {
     }
     match &plan.mail {
         Some(mail) => Ok(Some(mail.clone())),
-        None => crate::digest::mail(settings).cloned().map(Some),
+        None => crate::digest::set_mail(settings).cloned().map(Some),
     }
 }
 
@@ -90,10 +95,16 @@ fn work(plan: &Plan, mail: Option<&Mail>, args: &Run, settings: &Settings) -> Re
     let beside = args.job.parent().unwrap_or(Path::new("")).to_path_buf();
     let random = std::collections::hash_map::RandomState::new();
     let chance = || (random.hash_one(Instant::now()) >> 11) as f64 / (1u64 << 53) as f64;
-    let tell = |step: &str, what: &str| {
+    let tell = |step: &str, what: &str, became: Option<Status>| {
         output::set_step(Some(step));
-        output::say(settings, &format!("{step}: {what}"));
+        match became {
+            None | Some(Status::Done) => output::say(settings, &format!("{step}: {what}")),
+            // The report says it on standard output.
+            Some(_) if !output::is_json_log() => output::say(settings, &format!("{step}: {what}")),
+            Some(_) => output::complain(&format!("failed: {step}: {what}")),
+        }
     };
+    let mut deliveries = Vec::new();
     let world = World { now: &timestamp, is_interrupted: &crate::is_interrupted, wait: &wait, chance: &chance, tell: &tell };
     let report = job::run(plan, &mut library, &world, &mut |step, library| match step {
         Step::Add(from) => add_source(from, &beside, (library, &mut embedder), settings),
@@ -102,20 +113,20 @@ fn work(plan: &Plan, mail: Option<&Mail>, args: &Run, settings: &Settings) -> Re
             Ok(Done { counts: counts([("topics", topics), ("days", days)]), ..Done::default() })
         }
         Step::Digest(page) => write_page(page, library),
-        Step::Deliver => deliver(mail, library),
+        Step::Deliver => deliver(mail, library, &mut deliveries, settings),
         Step::Export(table) => write_table(table, library, settings),
     });
     output::set_step(None);
     let mut report = report?;
     report.settings = described(plan, &library, &embedder, settings);
     let json = serde_json::to_value(&report).map_err(|e| Error::usage(e.to_string()))?;
-    if let Some(path) = &plan.report {
-        into_file(&job::dated(path, today()), render::pretty(&json).as_bytes())?;
-    }
     if args.json {
         output::print(&render::pretty(&json))?;
     } else if !settings.quiet || report.status != Status::Done {
         output::print(&report.text())?;
+    }
+    if let Some(path) = &plan.report {
+        into_file(&job::dated(path, today()), render::pretty(&json).as_bytes())?;
     }
     Ok(report)
 }
@@ -172,7 +183,8 @@ fn add_source(from: &Source, beside: &Path, of: (&mut Library, &mut LazyEmbedder
     let mut failures: Vec<String> = report.failures.iter().map(|failure| format!("{}: {}", failure.place, failure.reason)).collect();
     let untold = (failed + failed_inputs).saturating_sub(failures.len() as u64);
     failures.extend((untold > 0).then(|| format!("{untold} more")));
-    Ok(Done { counts: counts(numbers.map(|(name, n)| (name, n as usize))), failures, notes: report.notes, again: false })
+    let counts = counts(numbers.map(|(name, n)| (name, n as usize)));
+    Ok(Done { counts, is_failure: report.papers == 0 && !failures.is_empty(), failures, notes: report.notes, ..Done::default() })
 }
 
 fn write_page(page: &Page, library: &Library) -> Result<Done> {
@@ -185,28 +197,38 @@ fn write_page(page: &Page, library: &Library) -> Result<Done> {
     Ok(Done { counts: counts([("shown", found.shown().count()), ("files", page.to.len())]), notes: found.silent, ..Done::default() })
 }
 
-fn deliver(mail: Option<&Mail>, library: &mut Library) -> Result<Done> {
+/// `done` holds what became of letters, also when the step is tried again.
+fn deliver(mail: Option<&Mail>, library: &mut Library, done: &mut Vec<Delivery>, settings: &Settings) -> Result<Done> {
     let mail = mail.ok_or_else(|| Error::usage("nothing says how mail leaves"))?;
+    crate::digest::may_leave(mail, settings)?;
     let office = job::Office { mail, now: &timestamp, is_interrupted: &crate::is_interrupted };
-    let done = job::deliver(library, &office)?;
+    let before = done.len();
+    let error = job::deliver(library, &office, done).err();
+    // Of a letter that was tried again, only what became of it in the end.
+    let latest: Vec<_> = done.split_off(before);
+    done.retain(|old| !latest.iter().any(|new| new.message_id.is_some() && new.message_id == old.message_id));
+    done.extend(latest);
     let count = |became: job::Became| done.iter().filter(|one| one.became == became).count();
-    use job::Became::{Nothing, Refused, Sent, SentAgain, Unanswered, Waits};
+    use job::Became::{GivenUp, Nothing, Refused, Sent, SentAgain, Unanswered, Waits};
     let numbers = [
         ("mailed", count(Sent)),
         ("mailed_again", count(SentAgain)),
         ("waiting", count(Waits) + count(Unanswered)),
         ("refused", count(Refused)),
+        ("given_up", count(GivenUp)),
         ("without_news", count(Nothing)),
     ];
     let failures = done.iter().filter(|one| one.became.is_failure()).map(job::delivery_line).collect();
     let notes = done.iter().filter(|one| !one.became.is_failure()).map(job::delivery_line).collect();
-    Ok(Done { counts: counts(numbers), failures, notes, again: count(Waits) > 0 })
+    let is_failure = !done.is_empty() && done.iter().all(|one| one.became.is_failure());
+    Ok(Done { counts: counts(numbers), failures, notes, is_failure, again: count(Waits) > 0 && error.is_none(), error })
 }
 
 fn write_table(table: &Table, library: &Library, settings: &Settings) -> Result<Done> {
     let path = job::dated(&table.to.to_string_lossy(), today());
-    parent(&path)?;
-    let args = Export { output: Some(path), format: None, vectors: table.vectors.clone() };
+    let vectors = table.vectors.as_ref().map(|path| job::dated(&path.to_string_lossy(), today()));
+    [Some(&path), vectors.as_ref()].into_iter().flatten().try_for_each(|path| parent(path))?;
+    let args = Export { output: Some(path), format: None, vectors };
     export::write(&args, library, settings)?;
     Ok(Done { counts: counts([("exported", library.len()? as usize)]), ..Done::default() })
 }

@@ -18,8 +18,8 @@ use crate::args::Global;
 // Without the network, nobody asks for what servers are told.
 #[cfg_attr(not(feature = "remote"), allow(dead_code))]
 pub(crate) struct Settings {
-    /// What was typed.
-    typed: Global,
+    /// What was typed, or stands in the environment.
+    pub typed: Global,
     library: Option<PathBuf>,
     pub model: String,
     compute: Compute,
@@ -163,7 +163,13 @@ fn read_config(given: Option<&Path>) -> Result<Config> {
     };
     let Some(path) = path else { return Ok(Config::default()) };
     let text = std::fs::read_to_string(&path).map_err(|e| Error::io("cannot read the settings", &path, e))?;
-    let config: Config = toml::from_str(&text).map_err(|e| Error::usage(format!("{}: {}", path.display(), e.to_string().trim_end())))?;
+    let wrong = |e: toml::de::Error| {
+        // Not the line itself, which may hold what is not for a log.
+        let before = &text[..e.span().map_or(0, |span| span.start).min(text.len())];
+        let (line, column) = (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1);
+        Error::usage(format!("{}:{line}:{column}: {}", path.display(), e.message()))
+    };
+    let config: Config = toml::from_str(&text).map_err(wrong)?;
     let beside = path.parent().unwrap_or(Path::new(""));
     Ok(Config { mail: config.mail.map(|mail| mail.beside(beside)), ..config })
 }

@@ -25,7 +25,7 @@ pub(crate) fn subscribe(args: &Subscribe, settings: &Settings) -> Result<ExitCla
     let profile = &args.profile.profile;
     let text = serde_json::to_string(&wishes).map_err(|e| Error::usage(e.to_string()))?;
     let is_new = library.subscribe(&address, profile, &text)?;
-    let what = if is_new { "is subscribed" } else { "was subscribed, and now is" };
+    let what = if is_new { "is subscribed" } else { "was subscribed; what it wished is forgotten, and now it is" };
     output::say(settings, &format!("{address} {what} for {profile}, {schedule}; `paperkin digest --deliver` mails what is due"));
     let likes_nothing = library.ratings(profile)?.iter().all(|rating| rating.rating <= 0.0);
     if likes_nothing {

@@ -9,7 +9,7 @@ use paperkin::{Error, ExitClass, Result};
 
 use crate::args::Run;
 use crate::output;
-use crate::settings::{Settings, variable};
+use crate::settings::Settings;
 
 /// What starts a job.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,14 +23,8 @@ pub(crate) fn install(args: &Run, plan: &Plan, settings: &Settings) -> Result<Ex
     let at = at.filter(|(hour, minute): &(u8, u8)| *hour < 24 && *minute < 60 && args.at.len() == 5);
     let at = at.ok_or_else(|| Error::usage(format!("no time {:?}; expected HH:MM", args.at)))?;
     let program = std::env::current_exe().map_err(|e| Error::io("cannot find", Path::new("paperkin"), e))?;
-    // Where the timer runs it, neither this directory nor these variables are there.
-    let mut command = vec![absolute(&program), "run".to_owned(), absolute(&args.job), "--library".to_owned(), absolute(&settings.directory()?)];
-    if let Some(config) =
-        variable("PAPERKIN_CONFIG").map(PathBuf::from).or_else(|| Some(PathBuf::from("paperkin.toml")).filter(|path| path.is_file()))
-    {
-        command.extend(["--config".to_owned(), absolute(&config)]);
-    }
-    let timer = Timer { name: &plan.name, command, at };
+    let job = absolute(&args.job);
+    let timer = Timer { job: &job, command: command(&absolute(&program), &job, plan, settings)?, at };
     match which(args)? {
         Which::Systemd => {
             let directory = units()?;
@@ -59,8 +53,8 @@ pub(crate) fn install(args: &Run, plan: &Plan, settings: &Settings) -> Result<Ex
 }
 
 pub(crate) fn uninstall(args: &Run, settings: &Settings) -> Result<ExitClass> {
-    let name = named(&args.job);
-    let timer = Timer { name: &name, command: Vec::new(), at: (0, 0) };
+    let job = absolute(&args.job);
+    let timer = Timer { job: &job, command: Vec::new(), at: (0, 0) };
     let mut removed = false;
     if args.timer.as_deref() != Some("cron") {
         let unit = format!("{}.timer", timer.unit());
@@ -85,17 +79,32 @@ pub(crate) fn uninstall(args: &Run, settings: &Settings) -> Result<ExitClass> {
         }
     }
     match removed {
-        true => output::say(settings, &format!("{name} is run by no timer any more")),
-        false => output::say(settings, &format!("no timer runs {name}")),
+        true => output::say(settings, &format!("{job} is run by no timer any more")),
+        false => output::say(settings, &format!("no timer runs {job}")),
     }
     Ok(ExitClass::Done)
 }
 
-/// The name that a job gives itself, also where its file is wrong or gone.
-fn named(path: &Path) -> String {
-    let stem = || path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let name = |text: String| Some(toml::from_str::<toml::Table>(&text).ok()?.get("name")?.as_str()?.to_owned());
-    std::fs::read_to_string(path).ok().and_then(name).unwrap_or_else(stem)
+/// What the timer runs: where it does so, neither this directory nor what was typed or set is there.
+fn command(program: &str, job: &str, plan: &Plan, settings: &Settings) -> Result<Vec<String>> {
+    let typed = &settings.typed;
+    let here = || Some(PathBuf::from("paperkin.toml")).filter(|path| path.is_file());
+    let model = |model: &String| if Path::new(model).is_dir() { absolute(Path::new(model)) } else { model.clone() };
+    let options = [
+        ("--library", Some(absolute(&settings.directory()?))),
+        ("--config", typed.config.clone().or_else(here).map(|path| absolute(&path))),
+        // That of the job's file is read from there.
+        ("--model", typed.model.as_ref().filter(|typed| plan.model.as_ref() != Some(*typed)).map(model)),
+        ("--device", typed.device.clone()),
+        ("--precision", typed.precision.clone()),
+        ("--log-format", typed.log_format.clone()),
+    ];
+    let mut command = vec![program.to_owned(), "run".to_owned(), job.to_owned()];
+    for (name, value) in options {
+        command.extend(value.filter(|value| !value.is_empty()).into_iter().flat_map(|value| [name.to_owned(), value]));
+    }
+    command.extend(settings.offline.then(|| "--offline".to_owned()));
+    Ok(command)
 }
 
 fn which(args: &Run) -> Result<Which> {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use quick_xml::escape::escape;
 use sha2::{Digest as _, Sha256};
 
-use super::{LONG_SEED, digest_title, facts, heading, link, why};
+use super::{LONG_SEED, digest_title, facts, heading, link, why, why_surprising};
 use crate::digest::{Digest, Item};
 use crate::paper::{Date, PaperId};
 use crate::render::{html, one_line, titled};
@@ -14,20 +14,32 @@ use crate::render::{html, one_line, titled};
 pub(super) fn digest_feed(digest: &Digest) -> String {
     let updated = digest.days.map(|days| days.1).or(digest.asked.until).unwrap_or_default();
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<feed xmlns=\"http://www.w3.org/2005/Atom\" xml:lang=\"en\">\n");
-    let _ = writeln!(out, "  <title>paperkin for {}</title>", text(&digest.profile));
+    let choice = choice(digest);
+    let whose = if digest.profile.is_empty() { String::new() } else { format!(" for {}", digest.profile) };
+    let of = if choice.is_empty() { String::new() } else { format!(": {choice}") };
+    let _ = writeln!(out, "  <title>{}</title>", text(&format!("paperkin{whose}{of}")));
     let _ = writeln!(out, "  <subtitle>{}</subtitle>", text(&digest_title(digest)));
-    let _ = writeln!(out, "  <id>{}</id>", uuid(&format!("feed {}", digest.profile)));
+    let _ = writeln!(out, "  <id>{}</id>", uuid(&format!("feed {} {choice}", digest.profile)));
     let _ = writeln!(out, "  <updated>{}</updated>", time(updated));
     let _ = writeln!(out, "  <author><name>paperkin</name></author>\n  <generator>paperkin</generator>");
     for section in &digest.sections {
-        section.items.iter().for_each(|item| entry(&mut out, digest, item, &heading(section)));
+        section.items.iter().for_each(|item| entry(&mut out, (digest, item), &heading(section), &why(item, LONG_SEED)));
     }
-    digest.surprise.iter().for_each(|item| entry(&mut out, digest, item, "Something else"));
+    digest.surprise.iter().for_each(|item| entry(&mut out, (digest, item), "Something else", &why_surprising(item)));
     out.push_str("</feed>\n");
     out
 }
 
-fn entry(out: &mut String, digest: &Digest, item: &Item, topic: &str) {
+/// Which papers the feed is of: another choice is another feed.
+fn choice(digest: &Digest) -> String {
+    let wishes = &digest.wishes;
+    let lists = [("", &wishes.categories), ("by ", &wishes.authors), ("", &wishes.keywords), ("without ", &wishes.exclude), ("of ", &wishes.sources)];
+    let lists = lists.into_iter().filter(|(_, list)| !list.is_empty()).map(|(word, list)| format!("{word}{}", list.join(", ")));
+    let votes = wishes.min_upvotes.map(|votes| format!("{votes} votes or more"));
+    lists.chain(votes).collect::<Vec<_>>().join("; ")
+}
+
+fn entry(out: &mut String, (digest, item): (&Digest, &Item), topic: &str, why: &str) {
     let paper = &item.hit.paper;
     // That of the paper, and not of when it was asked for: else readers would show it again.
     let day = paper.day.or(paper.published).or(digest.asked.until).unwrap_or_default();
@@ -43,8 +55,7 @@ fn entry(out: &mut String, digest: &Digest, item: &Item, topic: &str) {
     for term in paper.categories.iter().filter(|term| !term.trim().is_empty()) {
         let _ = writeln!(out, "    <category term=\"{}\"/>", text(term));
     }
-    let why = why(item, LONG_SEED);
-    let lines = [format!("{topic} · {}", facts(digest, item)), why, paper.abstract_text.clone()];
+    let lines = [format!("{topic} · {}", facts(digest, item)), why.to_owned(), paper.abstract_text.clone()];
     let lines = lines.iter().filter(|line| !line.is_empty()).map(|line| format!("<p>{}</p>", html::escape(line)));
     let _ = writeln!(out, "    <content type=\"html\">{}</content>\n  </entry>", text(&lines.collect::<String>()));
 }

@@ -2,7 +2,10 @@
 //! with the beginnings of abstracts, as few mail programs fold text away.
 
 use super::super::html::escape;
-use super::{LONG_SEED, change, digest_title, facts, gone, heading, item_of, link, more, others, parts, plural, remark, summary, titled, votes, why};
+use super::{
+    LONG_SEED, change, digest_title, facts, gone, heading, item_of, link, more, others, parts, plural, remark, summary, titled, votes, why,
+    why_surprising,
+};
 use crate::digest::{Digest, Item, Section};
 use crate::render::fit;
 
@@ -52,7 +55,7 @@ fn page(digest: &Digest, place: Place, footer: &str) -> String {
         let why = format!("<p class=\"soft\">Unlike what {} likes</p>", escape(&digest.profile));
         body.push_str(&format!(
             "<section class=\"box\" style=\"margin-top:2.4rem\"><h2>Something else</h2>{why}\n{}</section>\n",
-            article(digest, item, place)
+            article((digest, item), &why_surprising(item), place)
         ));
     }
     for line in [others(&rest), gone(digest)].into_iter().flatten() {
@@ -82,25 +85,33 @@ fn section(digest: &Digest, section: &Section, place: Place) -> String {
         Some(change) => format!(" · {}", escape(&change)),
         None => String::new(),
     };
-    let items: String = section.items.iter().map(|item| article(digest, item, place)).collect();
+    let items: String = section.items.iter().map(|item| article((digest, item), &why(item, LONG_SEED), place)).collect();
     let more = more(section).map(|more| format!("<p class=\"soft\">{}</p>\n", escape(&more))).unwrap_or_default();
     format!("<section><h2 dir=\"auto\">{}</h2>\n<p class=\"soft\">{papers}{change}</p>\n{items}{more}</section>\n", escape(&heading(section)))
 }
 
-fn article(digest: &Digest, item: &Item, place: Place) -> String {
+fn article((digest, item): (&Digest, &Item), why: &str, place: Place) -> String {
     let paper = &item.hit.paper;
-    let why = Some(why(item, LONG_SEED)).filter(|why| !why.is_empty());
-    let why = why.map(|why| format!("<p class=\"why\" dir=\"auto\">{}</p>\n", escape(&why))).unwrap_or_default();
+    let why = if why.is_empty() { String::new() } else { format!("<p class=\"why\" dir=\"auto\">{}</p>\n", escape(why)) };
     let text = match place {
         _ if paper.abstract_text.is_empty() => String::new(),
         Place::Page => format!("<details><summary>Abstract</summary><p dir=\"auto\">{}</p></details>", escape(&paper.abstract_text)),
-        Place::Mail => format!("<p dir=\"auto\" style=\"font-size:.93rem\">{}</p>", escape(&fit(&paper.abstract_text, LEAD))),
+        Place::Mail => format!("<p dir=\"auto\" style=\"font-size:.93rem\">{}</p>", escape(&lead(&paper.abstract_text))),
     };
     format!(
         "<article><h3 dir=\"auto\">{}</h3>\n<p class=\"soft\" dir=\"auto\">{}</p>\n{why}{text}</article>\n",
         linked(item),
         escape(&facts(digest, item))
     )
+}
+
+/// The beginning of an abstract, up to the end of a word.
+fn lead(text: &str) -> String {
+    let cut = fit(text, LEAD);
+    match cut.strip_suffix('…') {
+        Some(whole) if cut.len() < text.len() => format!("{} …", whole.rsplit_once(' ').map_or(whole, |(words, _)| words)),
+        _ => cut,
+    }
 }
 
 fn linked(item: &Item) -> String {

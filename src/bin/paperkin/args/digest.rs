@@ -104,7 +104,7 @@ pub(crate) struct Output {
     #[arg(long = "email", value_name = "ADDRESS")]
     pub emails: Vec<String>,
     /// Mail what subscriptions are due, each once, in place of a digest
-    #[arg(long, conflicts_with_all = ["date", "week", "month", "days", "since", "until", "new", "mark_seen", "inputs", "emails", "to_html", "to_markdown", "to_json", "to_atom", "to_mail"])]
+    #[arg(long, conflicts_with_all = ["date", "week", "month", "days", "since", "until", "new", "mark_seen", "inputs", "emails", "format", "limit", "categories", "authors", "keywords", "exclude", "sources", "min_upvotes", "sort", "seen", "to_html", "to_markdown", "to_json", "to_atom", "to_mail"])]
     pub deliver: bool,
 }
 
