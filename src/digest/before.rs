@@ -1,7 +1,7 @@
 //! What goes on from the days before, and what was there and is not now.
 //!
-//! A digest is compared with as many days before it. A day of few papers is compared with the week before: its topics are of three or
-//! four papers, and on the next day hardly one of them has another that is near enough to be the same.
+//! A digest is compared with as many days before it. One of a day or two of few papers is compared with the week before: its topics are
+//! of three or four papers, and on the next day hardly one of them has another that is near enough to be the same.
 
 use std::collections::HashSet;
 
@@ -55,8 +55,8 @@ pub(super) fn sorted(library: &Library, filter: &Filter, papers: &[PaperRow]) ->
 
 impl Earlier {
     /// What the days before those of the digest spoke of; nothing where there are no papers of them.
-    pub(super) fn of(library: &Library, filter: &Filter, found: &Topics, days: &Option<(Date, Date)>) -> Result<Option<Self>> {
-        let Some((first, last)) = *days else { return Ok(None) };
+    pub(super) fn of(library: &Library, filter: &Filter, found: &Topics, days: Option<(Date, Date)>) -> Result<Option<Self>> {
+        let Some((first, last)) = days else { return Ok(None) };
         let Some(end) = library.last_day(days_before(first, 1))?.filter(|end| *end >= days_before(first, MEMORY)) else { return Ok(None) };
         let length = 1 + last.since(first).map_or(0, |span| span.get_days());
         let rows = |length: i32| {
@@ -64,7 +64,7 @@ impl Earlier {
             library.rows_of(&Filter { days, ..filter.clone() })
         };
         let (mut length, mut papers) = (length, rows(length)?);
-        if length == 1 && papers.len() < FEW {
+        if length <= 2 && papers.len() < FEW {
             (length, papers) = (WEEK, rows(WEEK)?);
         }
         let now: HashSet<PaperRow> = found.topics.iter().flat_map(|topic| &topic.members).map(|member| member.paper).collect();

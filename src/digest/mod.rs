@@ -115,7 +115,12 @@ pub fn digest(library: &Library, profile: &str, wishes: &Wishes, period: &Uncove
     papers.retain(|row| !period.covered.contains(row));
     let (found, has_kept_topics) = before::sorted(library, &filter, &papers)?;
     let mut ranking = Ranking::new(library, &papers, &found, (profile, wishes, period.days))?;
-    let earlier = Earlier::of(library, &filter, &found, &ranking.days_of_papers(!period.covered.is_empty()))?;
+    let own_days = match (period.covered.is_empty(), period.days.since.zip(period.days.until)) {
+        // A week that is not yet over is compared with a whole one.
+        (true, Some(asked)) if asked.0 < asked.1 => Some(asked).filter(|_| !papers.is_empty()),
+        (is_first, _) => ranking.days_of_papers(!is_first),
+    };
+    let earlier = Earlier::of(library, &filter, &found, own_days)?;
     let desk = Desk::new(library)?;
     let (mut query, silent) = desk.taste(&library.ratings(profile)?)?;
     let rated: HashSet<PaperRow> = query.without.iter().copied().collect();

@@ -136,8 +136,7 @@ fn heading(section: &Section) -> String {
 /// How a topic goes on; nothing where no earlier day is known.
 fn change(digest: &Digest, section: &Section) -> Option<String> {
     section.topic.as_ref()?;
-    let of_before =
-        |before: Before| format!("goes on from {}, with {}", stretch((before.since, before.until)), plural(before.papers as u64, "paper"));
+    let of_before = |before: Before| format!("goes on from {} ({})", stretch((before.since, before.until)), plural(before.papers as u64, "paper"));
     digest.before.map(|_| section.before.map_or_else(|| "new".to_owned(), of_before))
 }
 
@@ -146,14 +145,19 @@ fn short(day: Date) -> String {
 }
 
 fn stretch((first, last): (Date, Date)) -> String {
-    if first == last { short(last) } else { format!("{} to {}", short(first), short(last)) }
+    match (first.first_of_month() == last.first_of_month(), first == last) {
+        (_, true) => short(last),
+        (true, _) => format!("{} to {}", first.day(), short(last)),
+        _ => format!("{} to {}", short(first), short(last)),
+    }
 }
 
 /// What was there on the days before.
 fn gone(digest: &Digest) -> Option<String> {
     let days = digest.before.filter(|_| !digest.gone.is_empty())?;
     let names = digest.gone.iter().map(|(name, papers)| format!("{} ({papers})", one_line(name))).collect::<Vec<_>>().join("; ");
-    Some(format!("There on {} and not now: {names}", stretch(days)))
+    let since = if days.0 == days.1 { "on" } else { "from" };
+    Some(format!("There {since} {} and not now: {names}", stretch(days)))
 }
 
 /// Votes and comments.
