@@ -1,7 +1,5 @@
 //! `paperkin run`: steps, faults, kills, two hundred nights.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde_json::Value;
 
 use crate::support::{Kin, Ran, ran};
@@ -231,17 +229,22 @@ fn a_timer_is_written_and_removed() {
     assert_eq!(std::fs::read_to_string(kin.path("table")).unwrap(), "");
 }
 
+#[cfg(feature = "remote")]
+type Counted<T> = std::collections::BTreeMap<String, T>;
+
 /// Each letter that was taken, and how often; and each paper in them, and in how many.
 #[cfg(feature = "remote")]
-fn delivered(post: &crate::post::Post) -> (BTreeMap<String, (usize, String)>, BTreeMap<String, usize>) {
+fn delivered(post: &crate::post::Post) -> (Counted<(usize, String)>, Counted<usize>) {
+    use std::collections::BTreeSet;
+
     use crate::post::{header, plain};
-    let mut letters: BTreeMap<String, (usize, String)> = BTreeMap::new();
+    let mut letters: Counted<(usize, String)> = Counted::new();
     for message in post.taken() {
         let letter = letters.entry(header(&message, "Message-ID")).or_insert_with(|| (0, message.clone()));
         assert_eq!(letter.1, message, "one message id, one text");
         letter.0 += 1;
     }
-    let mut papers: BTreeMap<String, usize> = BTreeMap::new();
+    let mut papers: Counted<usize> = Counted::new();
     for (_, message) in letters.values() {
         let text = plain(message);
         let is_id = |word: &&str| word.len() == 10 && word.as_bytes()[4] == b'.' && word.bytes().all(|b| b.is_ascii_digit() || b == b'.');

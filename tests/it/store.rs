@@ -298,6 +298,7 @@ fn a_library_of_the_first_format_is_read_and_brought_up_to_date() {
              DROP TABLE ratings; DROP TABLE seen; DROP INDEX papers_facts;
              DROP TABLE topic_papers; DROP TABLE topic_days; DROP TABLE topics;
              ALTER TABLE papers DROP COLUMN withdrawn; ALTER TABLE papers DROP COLUMN provenance; DROP TABLE cursors;
+             DROP TABLE letters; DROP TABLE subscriptions; DROP TABLE covered; DROP TABLE readers; DROP TABLE runs;
              DELETE FROM meta WHERE key = 'index'; PRAGMA user_version = 1;",
         )
         .unwrap();
