@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
@@ -36,7 +37,7 @@ pub struct Message<'m> {
 pub fn message(message: &Message<'_>) -> Result<Vec<u8>> {
     let (from, to) = (mailbox(message.from)?, mailbox(message.to)?);
     let header = |name: &'static str, value: String| HeaderValue::new(HeaderName::new_from_ascii_str(name), value);
-    let list: String = message.list.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let list = list_name(message.list);
     let subject: String = message.subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let end = format!("<mailto:{}?subject=unsubscribe%20{list}>", from.email);
     let id = format!("{list}.paperkin.{}", from.email.domain());
@@ -61,6 +62,13 @@ pub fn message(message: &Message<'_>) -> Result<Vec<u8>> {
     Ok(built.map_err(|e| Error::usage(format!("the message cannot be written: {e}")))?.formatted())
 }
 
+/// What a list may be called in a header: a short word, and if that is not all of its name, with a mark of all.
+fn list_name(name: &str) -> String {
+    let plain: String = name.chars().take(40).map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let mark: String = Sha256::digest(name.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    if plain == name { plain } else { format!("{}-{mark}", plain.trim_matches('-')) }
+}
+
 /// The bare address of `Name <address>`, or of an address alone.
 ///
 /// # Errors
@@ -68,6 +76,9 @@ pub fn message(message: &Message<'_>) -> Result<Vec<u8>> {
 /// [`Error::Usage`] for what is no address.
 pub fn address(text: &str) -> Result<String> {
     let email = mailbox(text)?.email;
+    if !email.domain().is_ascii() {
+        return Err(Error::usage(format!("no address {text:?}: letters beyond ASCII behind the @; write that as xn--…")));
+    }
     // What stands behind the @ has no case.
     Ok(format!("{}@{}", email.user(), email.domain().to_lowercase()))
 }

@@ -14,8 +14,10 @@ mod message;
 #[cfg(feature = "remote")]
 mod smtp;
 
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -73,6 +75,18 @@ pub enum Outcome {
     Unknown(String),
 }
 
+/// A message and its way.
+pub struct Parcel<'m> {
+    /// The address.
+    pub to: &'m str,
+    /// Names the message for ever; without angle brackets.
+    pub message_id: &'m str,
+    /// Its bytes.
+    pub message: &'m [u8],
+    /// Called when the other side is there and ready, and before it gets the message: what happens after that, nobody may know.
+    pub hand_over: &'m mut dyn FnMut() -> Result<()>,
+}
+
 /// What became of a message that was handed over. A connection is closed when this is dropped.
 pub struct Handed {
     /// What became of it.
@@ -109,6 +123,9 @@ impl Mail {
         if !from.is_ascii() {
             return wrong("mail.from: letters beyond ASCII cannot stand in a message id", "write the domain as xn--…");
         }
+        if let Some(server) = &self.server {
+            place(server, self.security)?;
+        }
         let has_password = self.password_file.is_some() || self.password_command.is_some();
         if self.user.is_some() != has_password {
             return wrong("a login needs a user and a password", "give user, and password_file or password_command");
@@ -134,18 +151,31 @@ impl Mail {
         }
     }
 
+    /// Refuses files that are not there; at night it would be too late.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], with the file.
+    pub fn check_files(&self) -> Result<()> {
+        for path in [&self.password_file, &self.ca_file].into_iter().flatten() {
+            std::fs::metadata(path).map_err(|e| Error::io("cannot read what [mail] names,", path, e))?;
+        }
+        Ok(())
+    }
+
     /// Sends a message to one address.
     ///
     /// # Errors
     ///
     /// [`Error::Usage`] for settings that mean nothing, and [`Error::Io`] for a password or a certificate that cannot be read; the
     /// message was not handed to anybody.
-    pub fn send(&self, to: &str, message_id: &str, message: &[u8]) -> Result<Handed> {
+    pub fn send(&self, parcel: Parcel<'_>) -> Result<Handed> {
         self.check()?;
         match (&self.server, &self.sendmail, &self.directory) {
-            (Some(server), ..) => self.by_server(server, to, message),
-            (_, Some(program), _) => Ok(local::sendmail(program, (&self.from, to), message)?.into()),
-            (.., Some(directory)) => Ok(local::into_directory(directory, message_id, message).into()),
+            (Some(server), ..) => self.by_server(server, parcel),
+            (_, Some(program), _) => Ok(local::sendmail(program, &self.from, parcel)?.into()),
+            // Whether a file is there can always be seen.
+            (.., Some(directory)) => Ok(local::into_directory(directory, parcel.message_id, parcel.message).into()),
             _ => self.check().map(|()| Outcome::Never(String::new()).into()),
         }
     }
@@ -157,12 +187,12 @@ impl Mail {
     }
 
     #[cfg(feature = "remote")]
-    fn by_server(&self, server: &str, to: &str, message: &[u8]) -> Result<Handed> {
-        smtp::send(self, server, to, message)
+    fn by_server(&self, server: &str, parcel: Parcel<'_>) -> Result<Handed> {
+        smtp::send(self, server, parcel)
     }
 
     #[cfg(not(feature = "remote"))]
-    fn by_server(&self, _: &str, _: &str, _: &[u8]) -> Result<Handed> {
+    fn by_server(&self, _: &str, _: Parcel<'_>) -> Result<Handed> {
         Err(Error::Usage {
             message: "this paperkin was built without the network".to_owned(),
             hint: Some("set mail.sendmail or mail.directory in place of mail.server".to_owned()),
@@ -184,18 +214,53 @@ impl Mail {
     }
 }
 
+/// Bytes of what prints it that are looked at.
+const LONGEST_PASSWORD: u64 = 1 << 16;
+
 const HINT: &str = "in paperkin.toml or the job's file: [mail], from = \"Name <you@example.org>\", and server = \"mail.example.org\", sendmail = PROGRAM or directory = DIR";
+
+/// The name and the port of a server.
+fn place(server: &str, security: Security) -> Result<(String, u16)> {
+    let usual = match security {
+        Security::Starttls => 587,
+        Security::Tls => 465,
+        Security::None => 25,
+    };
+    let wrong = || Error::usage(format!("no mail server {server:?}; expected a name, perhaps with a port, as mail.example.org:587 or [::1]:587"));
+    // An IPv6 address has colons of its own, and stands in brackets.
+    let (host, port) = match server.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, port)) => (host, port.strip_prefix(':').or_else(|| port.is_empty().then_some("")).ok_or_else(wrong)?),
+        None => server.split_once(':').unwrap_or((server, "")),
+    };
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_') || (c == ':' && server.starts_with('['));
+    match (host.is_empty() || !host.chars().all(is_name), port) {
+        (false, "") if !server.ends_with(':') => Ok((host.to_owned(), usual)),
+        (false, port) => Ok((host.to_owned(), port.parse().map_err(|_| wrong())?)),
+        _ => Err(wrong()),
+    }
+}
 
 /// What a command prints.
 fn printed(command: &str) -> Result<String> {
+    /// A command that waits for somebody who is asleep is not waited for.
+    const PATIENCE: Duration = Duration::from_secs(60);
     let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
-    let ran = quiet(Command::new(shell).arg(flag).arg(command)).stdout(Stdio::piped()).stderr(Stdio::inherit()).output();
-    let ran = ran.map_err(|e| Error::io("cannot run", Path::new(shell), e))?;
-    if !ran.status.success() {
-        // The command itself may hold what is not for a log.
-        return Err(Error::usage(format!("the command for the password of mail failed ({})", ran.status)));
+    let failed = |e| Error::io("cannot run", Path::new(shell), e);
+    let mut printed = tempfile::tempfile().map_err(failed)?;
+    let stdout = printed.try_clone().map_err(failed)?;
+    let mut child = quiet(Command::new(shell).arg(flag).arg(command)).stdout(stdout).stderr(Stdio::inherit()).spawn().map_err(failed)?;
+    // The command itself may hold what is not for a log.
+    match local::ended(&mut child, PATIENCE).map_err(failed)? {
+        Some(status) if status.success() => {}
+        Some(status) => return Err(Error::usage(format!("the command for the password of mail failed ({status})"))),
+        None => return Err(Error::usage(format!("the command for the password of mail did not end in {} seconds", PATIENCE.as_secs()))),
     }
-    String::from_utf8(ran.stdout).map_err(|_| Error::usage("the command for the password of mail prints no text"))
+    let mut text = String::new();
+    printed.rewind().and_then(|()| printed.take(LONGEST_PASSWORD).read_to_string(&mut text)).map_err(|e| match e.kind() {
+        std::io::ErrorKind::InvalidData => Error::usage("the command for the password of mail prints no text"),
+        _ => failed(e),
+    })?;
+    Ok(text)
 }
 
 /// Without secrets that are not for it, and without what is typed.

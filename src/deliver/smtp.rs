@@ -9,22 +9,23 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{Certificate, SmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
+use lettre::transport::smtp::response::Severity;
 
 use super::message::mailbox;
-use super::{Handed, Mail, Outcome, Security};
+use super::{Handed, Mail, Outcome, Parcel, Security, place};
 use crate::error::{Error, Result};
 
 /// How long the server may be silent, and how long when it has the whole message (RFC 5321, 4.5.3.2): who ends before is sent it twice.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PATIENCE_AT_THE_END: Duration = Duration::from_secs(600);
 
-type Smtp<T> = std::result::Result<T, lettre::transport::smtp::Error>;
-
 /// A connection that says goodbye when it is dropped: not before what the server said was noted, as that may take a while.
 pub(super) struct Goodbye(SmtpConnection);
 
 impl Drop for Goodbye {
     fn drop(&mut self) {
+        // Whether it answers does not matter any more.
+        let _ = self.0.set_timeout(Some(Duration::from_secs(5)));
         self.0.abort();
     }
 }
@@ -43,9 +44,9 @@ impl std::fmt::Display for Content<'_> {
     }
 }
 
-pub(super) fn send(mail: &Mail, server: &str, to: &str, message: &[u8]) -> Result<Handed> {
+pub(super) fn send(mail: &Mail, server: &str, parcel: Parcel<'_>) -> Result<Handed> {
     let (host, port) = place(server, mail.security)?;
-    let (from, to) = (mailbox(&mail.from)?.email, mailbox(to)?.email);
+    let (from, to) = (mailbox(&mail.from)?.email, mailbox(parcel.to)?.email);
     let credentials = match &mail.user {
         Some(user) => Some(Credentials::new(user.clone(), mail.password()?)),
         None => None,
@@ -55,61 +56,78 @@ pub(super) fn send(mail: &Mail, server: &str, to: &str, message: &[u8]) -> Resul
     let mut connection = match connect(mail.security, (&host, port), &hello, (tls.as_ref(), credentials.as_ref())) {
         Ok(connection) => connection,
         // That a login is refused says nothing of the message.
-        Err(error) => return Ok(Outcome::Later(said(&error, server)).into()),
+        Err(what) => return Ok(Outcome::Later(what).into()),
     };
-    let wide = !to.to_string().is_ascii() || !from.to_string().is_ascii();
-    let wide = wide && connection.server_info().supports_feature(Extension::SmtpUtfEight);
-    let parameters = if wide { vec![MailParameter::SmtpUtfEight] } else { Vec::new() };
-    let handed = connection
+    let is_wide = [&to, &from].iter().any(|address| !address.to_string().is_ascii());
+    if is_wide && !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
+        connection.abort();
+        return Ok(Outcome::Never(format!("{server} takes no addresses with letters beyond ASCII")).into());
+    }
+    let parameters = if is_wide { vec![MailParameter::SmtpUtfEight] } else { Vec::new() };
+    let ready = connection
         .command(MailFrom::new(Some(from), parameters))
         .and_then(|_| connection.command(Rcpt::new(to, Vec::new())))
         .and_then(|_| connection.command(Data));
+    let refused = match ready {
+        Ok(response) if response.has_code(354) => None,
+        Ok(_) => Some(Outcome::Later(format!("{server}: it says neither yes nor no to a message"))),
+        Err(error) if error.is_permanent() => Some(Outcome::Never(said(&error, server))),
+        Err(error) => Some(Outcome::Later(said(&error, server))),
+    };
+    if let Some(outcome) = refused {
+        return Ok(Handed { outcome, _goodbye: Some(Goodbye(connection)) });
+    }
+    (parcel.hand_over)()?;
     // If it cannot be set, the shorter one is kept.
     let _ = connection.set_timeout(Some(PATIENCE_AT_THE_END));
-    let outcome = match handed.map(|_| connection.command(Content(message))) {
+    let outcome = match connection.command(Content(parcel.message)) {
+        Ok(response) if response.code().severity == Severity::PositiveCompletion => Outcome::Sent(response.message().collect::<Vec<_>>().join(" ")),
+        Ok(_) => Outcome::Unknown(format!("{server}: it does not say that it has the message")),
         Err(error) if error.is_permanent() => Outcome::Never(said(&error, server)),
-        Err(error) => Outcome::Later(said(&error, server)),
-        Ok(Ok(response)) => Outcome::Sent(response.message().collect::<Vec<_>>().join(" ")),
-        Ok(Err(error)) if error.is_permanent() => Outcome::Never(said(&error, server)),
-        Ok(Err(error)) if error.is_transient() => Outcome::Later(said(&error, server)),
-        Ok(Err(error)) => Outcome::Unknown(said(&error, server)),
+        Err(error) if error.is_transient() => Outcome::Later(said(&error, server)),
+        Err(error) => Outcome::Unknown(said(&error, server)),
     };
-    let _ = connection.set_timeout(Some(PATIENCE));
     Ok(Handed { outcome, _goodbye: Some(Goodbye(connection)) })
 }
 
+/// A connection that is encrypted if it is to be, with a login if there is one; or what is wrong.
 fn connect(
     security: Security,
     place: (&str, u16),
     hello: &ClientId,
     (tls, credentials): (Option<&TlsParameters>, Option<&Credentials>),
-) -> Smtp<SmtpConnection> {
+) -> Result<SmtpConnection, String> {
+    let server = format!("{}:{}", place.0, place.1);
+    let wrong = |error| said(&error, &server);
     let from_the_start = tls.filter(|_| security == Security::Tls);
-    let mut connection = SmtpConnection::connect(place, Some(PATIENCE), hello, from_the_start, None)?;
+    let mut connection = SmtpConnection::connect(place, Some(PATIENCE), hello, from_the_start, None).map_err(wrong)?;
     if let Some(tls) = tls.filter(|_| security == Security::Starttls) {
         // A server that does not offer it is an error: what is meant to be encrypted is not sent in the open.
-        connection.starttls(tls, hello)?;
+        connection.starttls(tls, hello).map_err(wrong)?;
+        if !is_silent(&mut connection) {
+            connection.abort();
+            return Err(format!("{server}: it answers what was not asked: somebody in between may speak in its place"));
+        }
     }
     if let Some(credentials) = credentials {
-        connection.auth(&[Mechanism::Plain, Mechanism::Login], credentials)?;
+        connection.auth(&[Mechanism::Plain, Mechanism::Login], credentials).map_err(wrong)?;
     }
     Ok(connection)
 }
 
-/// The name and the port of a server.
-fn place(server: &str, security: Security) -> Result<(String, u16)> {
-    let usual = match security {
-        Security::Starttls => 587,
-        Security::Tls => 465,
-        Security::None => 25,
-    };
-    let wrong = || Error::usage(format!("no mail server {server:?}; expected a name, perhaps with a port, as mail.example.org:587"));
-    match server.rsplit_once(':') {
-        _ if server.contains("//") || server.trim().is_empty() => Err(wrong()),
-        // An IPv6 address has colons of its own, and stands in brackets.
-        Some((host, port)) if !port.ends_with(']') => Ok((host.trim_matches(['[', ']']).to_owned(), port.parse().map_err(|_| wrong())?)),
-        _ => Ok((server.trim_matches(['[', ']']).to_owned(), usual)),
-    }
+/// True if nothing comes unasked. What came in the open together with the answer to STARTTLS would be taken for answers in the encrypted
+/// connection, so that whoever is in between could answer in the server's place; then some answer is there now.
+fn is_silent(connection: &mut SmtpConnection) -> bool {
+    let _ = connection.set_timeout(Some(Duration::from_millis(250)));
+    let is_silent = connection.read_response().is_err_and(|error| is_silence(&error));
+    let _ = connection.set_timeout(Some(PATIENCE));
+    is_silent
+}
+
+fn is_silence(error: &lettre::transport::smtp::Error) -> bool {
+    use std::io::ErrorKind::{TimedOut, WouldBlock};
+    let io = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    io.is_some_and(|io| matches!(io.kind(), TimedOut | WouldBlock))
 }
 
 fn tls(mail: &Mail, host: &str) -> Result<TlsParameters> {
@@ -126,13 +144,18 @@ fn tls(mail: &Mail, host: &str) -> Result<TlsParameters> {
 }
 
 fn said(error: &lettre::transport::smtp::Error, server: &str) -> String {
-    use std::io::ErrorKind::{TimedOut, WouldBlock};
-    let cause = std::error::Error::source(error);
-    let io = cause.and_then(|cause| cause.downcast_ref::<std::io::Error>());
-    if io.is_some_and(|io| matches!(io.kind(), TimedOut | WouldBlock)) {
+    if is_silence(error) {
         return format!("{server} was silent for too long");
     }
     // The cause is where the text of a connection's error stands.
-    let cause = cause.map(ToString::to_string).filter(|cause| !error.to_string().contains(cause));
-    format!("{server}: {error}{}", cause.map(|cause| format!(": {cause}")).unwrap_or_default())
+    let cause = std::error::Error::source(error).map(ToString::to_string).filter(|cause| !error.to_string().contains(cause));
+    let text = format!("{error}{}", cause.map(|cause| format!(": {cause}")).unwrap_or_default());
+    let means = match &text {
+        text if text.contains("CaUsedAsEndEntity") => {
+            " (the server shows an authority's certificate, as `openssl req -x509` makes one, and no server's)"
+        }
+        text if text.contains("InvalidContentType") => " (the port is not one for security = \"tls\"; perhaps it is one for \"starttls\")",
+        _ => "",
+    };
+    format!("{server}: {text}{means}")
 }

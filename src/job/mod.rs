@@ -132,7 +132,10 @@ fn attempt(
         };
         if may_pass && attempts <= plan.retries && !(world.is_interrupted)() {
             let pause = pause(plan.retry_after, attempts, (world.chance)());
-            let why = done.as_ref().err().map(|error| format!("{error}: ")).unwrap_or_default();
+            let why = match &done {
+                Ok(done) => done.failures.first().map(|failure| format!("{failure}: ")).unwrap_or_default(),
+                Err(error) => format!("{error}: "),
+            };
             (world.tell)(&name, &format!("{why}tried again in {:.0} seconds", pause.as_secs_f64()), None);
             (world.wait)(pause);
             if !(world.is_interrupted)() {

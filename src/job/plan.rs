@@ -10,9 +10,9 @@ use toml::Spanned;
 use crate::deliver::Mail;
 use crate::digest::{Seen, Sort, Wishes};
 use crate::error::{Error, Result};
-use crate::library::PROFILE;
+use crate::library::{Library, PROFILE};
 use crate::paper::Date;
-use crate::render::DigestForm;
+use crate::render::{DigestForm, Exchange};
 
 /// A night's work.
 #[derive(Debug, Clone)]
@@ -207,6 +207,10 @@ impl Plan {
             if table.vectors.as_ref() == Some(&to) {
                 return Err(place.wrong(at, "the papers and the vectors need two files"));
             }
+            let form = to.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+            if !["bib", "parquet"].contains(&form.as_str()) && form.parse::<Exchange>().is_err() {
+                return Err(place.wrong(at, &format!("{}: expected a name that ends in .jsonl, .csv, .bib, .ris or .parquet", to.display())));
+            }
             if !cfg!(feature = "parquet") && to.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet")) {
                 return Err(place.wrong(at, "this paperkin was built without what writes Parquet"));
             }
@@ -268,6 +272,8 @@ fn page(table: DigestTable, place: &Place<'_>, beside: &Path) -> Result<Page> {
         seen: table.seen.unwrap_or(Seen::Mark),
         ..Wishes::default()
     };
+    // A word that cannot be looked for is told now, and not at night.
+    Library::in_memory()?.matching(&wishes.filter()).map_err(|e| place.wrong(at, &e.to_string()))?;
     Ok(Page { profile: table.profile.unwrap_or_else(|| PROFILE.to_owned()), days, wishes, to })
 }
 
@@ -347,6 +353,12 @@ mod tests {
             ("[[digest]]\nto = [\"a.md\"]\nsort = \"best\"", "3:8: unknown variant `best`"),
             ("[[digest]]\nto = [\"a.md\"]\ndays = 0", "3:8: expected a number of days"),
             ("[[digest]]\nprofile = \"x\"", "1:1: missing field `to`"),
+            ("[[digest]]\nto = [\"a.md\"]\nkeywords = [\"!\"]", "2:6: \"!\" is no keyword"),
+            ("[[export]]\nto = \"a.doc\"", "2:6: a.doc: expected a name"),
+            ("[[export]]\nto = \"a.csv\"\nvectors = \"a.csv\"", "2:6: the papers and the vectors need two files"),
+            ("[mail]\nfrom = \"a@b.org\"\nserver = \"https://x\"", "1:1: no mail server"),
+            ("[mail]\nfrom = \"a@b.org\"\nserver = \"::1\"", "1:1: no mail server"),
+            ("[mail]\nfrom = \"a@b.org\"\nserver = \"x:99999\"", "1:1: no mail server"),
             ("retry_after = -1.0", "1:15: expected a number of seconds"),
             ("name = \"x", "1:10: "),
             ("[mail]\nfrom = \"a@b.org\"", "1:1: nothing says how mail leaves"),

@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::deliver::{Mail, Message, Outcome, address, message};
+use crate::deliver::{Mail, Message, Outcome, Parcel, address, message};
 use crate::digest::{Digest, Wishes, digest};
 use crate::error::{Error, Result};
 use crate::library::{Covered, Letter, LetterState, Library, Subscription, Uncovered};
 use crate::paper::{Date, days_before};
 use crate::render;
+
+use super::timer::shell_quoted;
 
 /// A server that does not answer gets a letter so often.
 const ATTEMPTS: u32 = 3;
@@ -148,8 +150,12 @@ fn write(library: &mut Library, office: &Office<'_>, due: Due, until: Date) -> R
     }
     let message_id = message_id(&subscription, until, &found, &office.mail.from)?;
     let (to, profile) = (subscription.address.as_str(), subscription.profile.as_str());
-    let footer =
-        format!("You get this as {to} is subscribed, for {profile}, {}. `paperkin unsubscribe {to} --profile {profile}` ends it.", wishes.schedule);
+    let footer = format!(
+        "You get this as {to} is subscribed, for {profile}, {}. `paperkin unsubscribe {} --profile {}` ends it.",
+        wishes.schedule,
+        shell_quoted(to),
+        shell_quoted(profile)
+    );
     let bytes = letter(&found, (&office.mail.from, to), (&message_id, now), &footer)?;
     let letter = Letter {
         message_id,
@@ -202,8 +208,9 @@ fn send(library: &mut Library, office: &Office<'_>, subscription: &Subscription,
     }
     let now = || (office.now)().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let was_cut_off = letter.state == LetterState::Sending;
-    library.hand_over(&letter, &now())?;
-    let handed = match office.mail.send(&subscription.address, &letter.message_id, &letter.message) {
+    let mut hand_over = || library.hand_over(&letter, &now());
+    let parcel = Parcel { to: &subscription.address, message_id: &letter.message_id, message: &letter.message, hand_over: &mut hand_over };
+    let handed = match office.mail.send(parcel) {
         Ok(handed) => handed,
         // It was handed to nobody.
         Err(error) => {

@@ -30,7 +30,7 @@ impl Timer<'_> {
         let name = self.job.replace(|c: char| c.is_control(), " ").replace('%', "%%");
         format!(
             "[Unit]\nDescription=paperkin: {name}\n\n[Service]\nType=oneshot\nExecStart={command}\n\
-             # SIGTERM ends it at a clean point; the next run goes on from there.\nTimeoutStopSec=120\nNice=10\n"
+             # SIGTERM ends it at a clean point; the next run goes on from there.\nTimeoutStartSec=6h\nTimeoutStopSec=120\nNice=10\n"
         )
     }
 
@@ -80,10 +80,14 @@ fn quoted_for_systemd(part: &str) -> String {
 
 /// crontab(5): a shell's single quotes; a percent sign would end the command even in them.
 fn quoted_for_cron(part: &str) -> String {
+    shell_quoted(part).replace('%', "\\%")
+}
+
+/// A word as a shell is to be told it.
+pub(super) fn shell_quoted(part: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/-_.=,:+@".contains(c);
     let text = part.replace(['\n', '\r'], " ");
-    let text = if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) };
-    text.replace('%', "\\%")
+    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 #[cfg(test)]

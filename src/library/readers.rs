@@ -100,9 +100,14 @@ impl Library {
         for paper in *papers {
             insert.execute(params![reader, paper.0, until.to_string(), letter])?;
         }
-        // What no digest looks back at any more. Twice the days, as a paper of then may have been told at their end.
-        let sql = "DELETE FROM covered WHERE reader = ?1 AND until < ?2";
-        connection.prepare_cached(sql)?.execute(params![reader, days_before(*until, 2 * LATE + 1).to_string()])?;
+        // What no digest looks back at any more. Twice the days, as a paper of then may have been told at their end; and counted from the
+        // papers, as a clock that is wrong for once must not make all forgotten.
+        let sql = "SELECT coalesce(max(coalesce(p.day, p.published)), '') FROM covered c JOIN papers p ON p.row = c.row WHERE c.reader = ?1";
+        let newest: String = connection.prepare_cached(sql)?.query_row([reader], |row| row.get(0))?;
+        if let Some(newest) = parse_date(&newest) {
+            let sql = "DELETE FROM covered WHERE reader = ?1 AND until < ?2";
+            connection.prepare_cached(sql)?.execute(params![reader, days_before(newest.min(*until), 2 * LATE + 1).to_string()])?;
+        }
         Ok(())
     }
 

@@ -149,9 +149,11 @@ impl Library {
     pub fn write_letter(&mut self, letter: &Letter, covered: &Covered<'_>) -> Result<()> {
         self.in_transaction(|library| {
             let before = library.told_until(covered.reader)?.map(|day| day.to_string());
-            // One of the same days that was refused may be there.
-            let sql = "INSERT OR REPLACE INTO letters (message_id, subscription, until, before, state, changed, shown, message)
-                VALUES (?1, ?2, ?3, ?4, 'ready', ?5, ?6, ?7)";
+            // The same may be there: one that was refused is tried again, and one that was sent is not.
+            let sql = "INSERT INTO letters (message_id, subscription, until, before, state, changed, shown, message)
+                VALUES (?1, ?2, ?3, ?4, 'ready', ?5, ?6, ?7)
+                ON CONFLICT (message_id) DO UPDATE SET until = excluded.until, before = excluded.before, state = 'ready', attempts = 0,
+                changed = excluded.changed, note = '', shown = excluded.shown, message = excluded.message WHERE state = 'refused'";
             let Letter { message_id, subscription, until, changed, shown, message, .. } = letter;
             let shown = serde_json::to_string(shown).unwrap_or_default();
             library.connection.execute(sql, params![message_id, subscription, until.to_string(), before, changed, shown, message])?;

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde_json::{Value, json};
 
 use super::table::{SEED, fit, one_line, reasons, row, wrap};
-use super::{link, markdown, plural, pretty, reason_json, rounded, titled};
+use super::{link, markdown, markdown_url, plural, pretty, reason_json, rounded, titled};
 use crate::digest::{Before, Digest, Item, Section, Sort};
 use crate::error::{Error, Result};
 use crate::library::PaperRow;
@@ -325,7 +325,7 @@ fn item_markdown(digest: &Digest, item: &Item, why: &str) -> String {
 
 fn linked(paper: &Paper) -> String {
     let title = markdown(&titled(paper));
-    link(paper).map_or(title.clone(), |url| format!("[{title}](<{}>)", one_line(&url).replace(['<', '>', ' '], "")))
+    link(paper).map_or(title.clone(), |url| format!("[{title}](<{}>)", markdown_url(&url)))
 }
 
 /// With abstracts. Topics have numbers where the library keeps them.

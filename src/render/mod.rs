@@ -238,11 +238,16 @@ fn markdown_answer(answer: &Answer, with_query: bool) -> String {
 fn markdown_item(paper: &Paper, score: Option<f32>) -> String {
     let title = markdown(&titled(paper));
     let title = match link(paper) {
-        Some(url) => format!("[{title}](<{}>)", url.replace(['<', '>', ' '], "")),
+        Some(url) => format!("[{title}](<{}>)", markdown_url(&url)),
         None => title,
     };
     let facts = [score.map(|score| format!("{score:.3}")), Some(markdown(&paper.id().to_string())), paper.published.map(|day| day.to_string())];
     format!("- {title} ({})\n", facts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+}
+
+/// An address between angle brackets, in which nothing ends it or is decoded.
+fn markdown_url(url: &str) -> String {
+    one_line(url).replace(['<', '>', ' '], "").replace('\\', "%5C").replace('&', "&amp;")
 }
 
 /// Text whose characters mean nothing to Markdown.

@@ -118,9 +118,11 @@ fn next_tuesday() -> &'static str {
 
 #[test]
 fn a_server_with_faults_gets_each_letter_once_more_and_none_is_lost() {
-    use Manner::{Busy, GoneAfter, GoneWithin, NoSuchUser, NotYet, Refuse, Take};
+    use Manner::{Busy, GoneAfter, GoneWithin, NoAnswer, NoQuestion, NoSuchUser, NotYet, Refuse, Take};
     // What the server does, each time it is asked, and what is said of it.
-    let cases: [(&[Manner], &[&str], usize); 7] = [
+    let cases: [(&[Manner], &[&str], usize); 9] = [
+        (&[NoQuestion, Take], &["neither yes nor no to a message", "7 papers mailed"], 1),
+        (&[NoAnswer, Take], &["does not say that it has the message", "perhaps for the second time"], 1),
         (&[Busy, Take], &["waits, and is tried again", "7 papers mailed"], 1),
         (&[NotYet, NotYet, Take], &["greylisted", "waits", "7 papers mailed"], 1),
         (&[NoSuchUser, Take], &["refused; its papers are new again", "7 papers mailed"], 1),
@@ -275,6 +277,11 @@ fn one_digest_is_mailed_at_once_or_told_why_not() {
     assert_eq!(ids(&plain(&post.taken()[0])).len(), 4);
     let refused = kin.run(&["digest", "--date", "2026-08-11", "--email", "jo@example.org"]);
     assert!(refused.code == 1 && refused.err.contains("refused: ") && refused.err.contains("no such user"), "{refused:?}");
+    // What did not leave was not told.
+    let new = ["digest", "--new", "--until", "2026-08-11", "--profile", "new"];
+    let some = [&new[..], &["--mark-seen", "--email", "jo@example.org", "--email", "al@example.org"]].concat();
+    assert_eq!(kin.run(&some).code, 1);
+    assert_eq!(kin.json(&[&new[..], &["--json"]].concat())["papers"], 4);
     let offline = kin.run(&["digest", "--date", "2026-08-11", "--email", "jo@example.org", "--offline"]);
     assert!(offline.code == 1 && offline.err.contains("set to offline"), "{offline:?}");
     let settings = [

@@ -20,6 +20,10 @@ pub(crate) enum Manner {
     NoSuchUser,
     /// `554` after the message.
     Refuse,
+    /// `250` where it ought to ask for the message.
+    NoQuestion,
+    /// `354` where it ought to say that it has it.
+    NoAnswer,
     /// Gone as soon as the message begins.
     GoneWithin,
     /// It takes the message, and is gone before it says so.
@@ -94,6 +98,7 @@ fn serve(mut stream: TcpStream, manner: Manner, taken: &Mutex<Vec<String>>) -> s
             "RCPT" if manner == Manner::NoSuchUser => "550 5.1.1 no such user",
             "MAIL" | "RCPT" | "RSET" | "NOOP" => "250 well",
             "DATA" if manner == Manner::GoneWithin => return stream.write_all(b"354 go on\r\n"),
+            "DATA" if manner == Manner::NoQuestion => "250 well",
             "DATA" => {
                 stream.write_all(b"354 go on\r\n")?;
                 let mut message = String::new();
@@ -114,6 +119,7 @@ fn serve(mut stream: TcpStream, manner: Manner, taken: &Mutex<Vec<String>>) -> s
                 }
                 match manner {
                     Manner::GoneAfter => return Ok(()),
+                    Manner::NoAnswer => "354 go on",
                     Manner::Busy => "451 4.3.0 try again",
                     Manner::Refuse => "554 5.6.0 we do not like it",
                     _ => "250 taken",

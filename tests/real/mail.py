@@ -6,9 +6,11 @@ import json
 import logging
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
+import threading
 import warnings
 
 import feedparser
@@ -135,6 +137,31 @@ def servers():
     return message
 
 
+def in_between():
+    """Somebody who answers in the open, together with the answer to STARTTLS, what is asked only in the encrypted connection."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        stream, _ = listener.accept()
+        stream.sendall(b"220 here\r\n")
+        stream.recv(1000)
+        stream.sendall(b"250-here\r\n250 STARTTLS\r\n")
+        stream.recv(1000)
+        stream.sendall(b"220 go\r\n250-x\r\n250 AUTH PLAIN\r\n235 in\r\n250 a\r\n250 b\r\n354 go on\r\n250 queued\r\n")
+        with tls().wrap_socket(stream, server_side=True) as encrypted:
+            while encrypted.recv(1000):
+                pass
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    with open(f"{work}/paperkin.toml", "w") as file:
+        file.write(f'[mail]\nfrom = "kin@example.org"\nserver = "localhost:{listener.getsockname()[1]}"\nca_file = "ca.pem"\n')
+    ran = run("digest", "--date", DAY, "--email", "jo@example.org")
+    assert ran.returncode == 1 and "it answers what was not asked" in ran.stderr, ran
+    listener.close()
+    print("real: answers that come in the open do not count in the encrypted connection")
+
+
 def parsed(message):
     """The message, read by Python's email package; returns its HTML."""
     mail = email.message_from_bytes(message, policy=email.policy.default)
@@ -204,5 +231,6 @@ with open(sample) as papers, open(f"{work}/papers.jsonl", "w") as file:
 for ran in run("add", "papers.jsonl"), run("like", "1409.0473", "1810.04805", "2010.11929"):
     assert ran.returncode == 0, ran
 message = servers()
+in_between()
 feeds()
 looks(parsed(message))

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use jiff::civil::{ISOWeekDate, Weekday};
-use paperkin::deliver::{self, Mail, Outcome};
+use paperkin::deliver::{self, Mail, Outcome, Parcel};
 use paperkin::digest::{Digest as Found, Wishes, digest};
 use paperkin::ingest::Embed;
 use paperkin::library::{Covered, Days, Library, PaperRow, Uncovered};
@@ -46,7 +46,9 @@ pub(crate) fn run(args: &Digest, settings: &Settings) -> Result<ExitClass> {
     if (files == 0 && mails.is_empty()) || args.output.format.is_some() || args.output.json {
         output::print(&render::digest(&found, form, output::width()))?;
     }
-    if args.mark_seen {
+    if args.mark_seen && failed > 0 {
+        output::complain("note: nothing is noted as seen, as some mail did not leave");
+    } else if args.mark_seen {
         let mut library = settings.library_to_write()?;
         let shown: Vec<PaperRow> = found.shown().map(|item| item.hit.row).collect();
         library.mark_seen(profile, &shown, &now())?;
@@ -101,7 +103,10 @@ fn period(args: &Digest, library: &Library, reader: &str) -> Result<Uncovered> {
         return Ok(of(Days { since: Some(first), until: Some(last) }));
     }
     if let Some(text) = &args.month {
-        let first = parse_date(&format!("{text}-01")).ok_or_else(|| wrong("month", text, "2026-08"))?;
+        let first = Some(text)
+            .filter(|text| text.len() == 7)
+            .and_then(|text| parse_date(&format!("{text}-01")))
+            .ok_or_else(|| wrong("month", text, "2026-08"))?;
         return Ok(of(Days { since: Some(first), until: Some(first.last_of_month()) }));
     }
     if let Some(days) = args.days {
@@ -207,7 +212,8 @@ fn send(found: &Found, mail: &Mail, to: &str, settings: &Settings) -> Result<()>
     let message = letter(found, &mail.from, to)?;
     let id = format!("{}.{to}", message_id(found, &mail.from, to)?);
     let failed = |what: String| Err(Error::Mail { to: to.to_owned(), way: mail.way(), what });
-    match mail.send(to, &id, &message)?.outcome {
+    let parcel = Parcel { to, message_id: &id, message: &message, hand_over: &mut || Ok(()) };
+    match mail.send(parcel)?.outcome {
         Outcome::Sent(_) => output::say(settings, &format!("mailed to {to}")),
         Outcome::Later(what) => return failed(format!("not now: {what}")),
         Outcome::Never(what) => return failed(format!("refused: {what}")),

@@ -31,6 +31,9 @@ pub(crate) fn run(args: &Run, settings: &Settings) -> Result<ExitClass> {
     let plan = read(args, settings)?;
     let settings = &settings.of_job(plan.library.clone(), plan.model.clone())?;
     let mail = mail(&plan, settings)?;
+    if args.check || args.install {
+        mail.as_ref().map_or(Ok(()), Mail::check_files)?;
+    }
     if args.check {
         output::say(settings, &format!("{}: {}", args.job.display(), render::plural(plan.steps.len() as u64, "step")));
         return Ok(ExitClass::Done);
@@ -96,6 +99,8 @@ fn work(plan: &Plan, mail: Option<&Mail>, args: &Run, settings: &Settings) -> Re
     let random = std::collections::hash_map::RandomState::new();
     let chance = || (random.hash_one(Instant::now()) >> 11) as f64 / (1u64 << 53) as f64;
     let tell = |step: &str, what: &str, became: Option<Status>| {
+        let (step, what) = (render::one_line(step), render::one_line(what));
+        let step = step.as_str();
         output::set_step(Some(step));
         match became {
             None | Some(Status::Done) => output::say(settings, &format!("{step}: {what}")),
@@ -125,8 +130,10 @@ fn work(plan: &Plan, mail: Option<&Mail>, args: &Run, settings: &Settings) -> Re
     } else if !settings.quiet || report.status != Status::Done {
         output::print(&report.text())?;
     }
-    if let Some(path) = &plan.report {
-        into_file(&job::dated(path, today()), render::pretty(&json).as_bytes())?;
+    let written = plan.report.as_ref().map_or(Ok(()), |path| into_file(&job::dated(path, today()), render::pretty(&json).as_bytes()));
+    if let Err(error) = written {
+        output::print_error(&error, args.json);
+        report.status = if report.status == Status::Done { Status::Partial } else { report.status };
     }
     Ok(report)
 }

@@ -17,16 +17,22 @@ pub(crate) fn subscribe(args: &Subscribe, settings: &Settings) -> Result<ExitCla
         "week" => Every::Week,
         other => return Err(Error::usage(format!("every {other:?}; expected day or week"))),
     };
-    let schedule = Schedule { every, at: args.at.parse()?, on: args.on.parse()? };
+    if every == Every::Day && args.on.is_some() {
+        return Err(Error::usage("--on says the day of a week: it goes with --every week"));
+    }
+    let schedule = Schedule { every, at: args.at.parse()?, on: args.on.as_deref().unwrap_or("monday").parse()? };
     let wishes = Wishes { schedule, even_if_empty: args.even_if_empty, ..crate::digest::wishes(&args.wanted)? };
     // A wish that cannot be granted is told now, and not at night.
-    let mut library = settings.library_to_write()?;
-    library.matching(&wishes.filter())?;
+    let mut library = settings.new_or_old_library()?;
+    let has_some = library.matching(&wishes.filter())?.is_none_or(|papers| !papers.is_empty());
     let profile = &args.profile.profile;
     let text = serde_json::to_string(&wishes).map_err(|e| Error::usage(e.to_string()))?;
     let is_new = library.subscribe(&address, profile, &text)?;
     let what = if is_new { "is subscribed" } else { "was subscribed; what it wished is forgotten, and now it is" };
     output::say(settings, &format!("{address} {what} for {profile}, {schedule}; `paperkin digest --deliver` mails what is due"));
+    if !has_some {
+        output::say(settings, "note: no paper that the library has is one that it wishes; are there such, and is it spelt so?");
+    }
     let likes_nothing = library.ratings(profile)?.iter().all(|rating| rating.rating <= 0.0);
     if likes_nothing {
         output::say(settings, &format!("note: {profile} likes no paper yet: what has votes comes first, until `paperkin like ID` says more"));

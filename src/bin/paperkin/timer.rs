@@ -19,8 +19,9 @@ enum Which {
 }
 
 pub(crate) fn install(args: &Run, plan: &Plan, settings: &Settings) -> Result<ExitClass> {
-    let at = args.at.split_once(':').and_then(|(hour, minute)| Some((hour.parse().ok()?, minute.parse().ok()?)));
-    let at = at.filter(|(hour, minute): &(u8, u8)| *hour < 24 && *minute < 60 && args.at.len() == 5);
+    let number = |text: &str| text.parse().ok().filter(|_| text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit()));
+    let at = args.at.split_once(':').and_then(|(hour, minute)| Some((number(hour)?, number(minute)?)));
+    let at = at.filter(|(hour, minute): &(u8, u8)| *hour < 24 && *minute < 60);
     let at = at.ok_or_else(|| Error::usage(format!("no time {:?}; expected HH:MM", args.at)))?;
     let program = std::env::current_exe().map_err(|e| Error::io("cannot find", Path::new("paperkin"), e))?;
     let job = absolute(&args.job);

@@ -113,15 +113,15 @@ pub(crate) struct Subscribe {
     /// Who gets it
     #[arg(value_name = "ADDRESS")]
     pub address: String,
-    /// How often: day or week
+    /// How often: day or week [default: day]
     #[arg(long, value_name = "HOW", default_value = "day", hide_default_value = true)]
     pub every: String,
     /// When: HH:MM in UTC, or with its distance from UTC, as 07:00+02:00 [default: 07:00]
     #[arg(long, value_name = "TIME", default_value = "07:00", hide_default_value = true)]
     pub at: String,
     /// On which day of the week, if weekly [default: monday]
-    #[arg(long, value_name = "DAY", default_value = "monday", hide_default_value = true)]
-    pub on: String,
+    #[arg(long, value_name = "DAY")]
+    pub on: Option<String>,
     /// Mail even where there is nothing new
     #[arg(long)]
     pub even_if_empty: bool,
