@@ -143,7 +143,7 @@ pub fn digest(library: &Library, profile: &str, wishes: &Wishes, period: &Uncove
         asked: period.days,
         days: ranking.days(),
         has_taste,
-        has_votes: ranking.has_votes(),
+        has_votes: ranking.has_votes,
         seen: seen.len() as u64,
         rated: papers.iter().filter(|row| rated.contains(row)).count() as u64,
         topics: found.topics.len(),

@@ -35,6 +35,8 @@ pub(super) struct Ranking {
     days: HashMap<PaperRow, Date>,
     seen: HashMap<PaperRow, String>,
     trends: HashMap<PaperRow, f32>,
+    /// True if some paper has votes or comments.
+    pub has_votes: bool,
     /// How typical of its topic each is.
     typical: HashMap<PaperRow, f32>,
     ranked: HashMap<PaperRow, Ranked>,
@@ -66,9 +68,10 @@ impl Ranking {
             profile: profile.to_owned(),
             ..Options::default()
         };
-        let trends = papers.iter().map(|(row, paper)| (*row, trend(paper, days.get(row).copied(), today))).collect();
+        let trends: HashMap<PaperRow, f32> = papers.iter().map(|(row, paper)| (*row, trend(paper, days.get(row).copied(), today))).collect();
         let typical = found.topics.iter().flat_map(|topic| &topic.members).map(|member| (member.paper, member.score)).collect();
-        Ok(Self { papers, days, seen, trends, typical, ranked: HashMap::new(), options, sort: wishes.sort })
+        let has_votes = trends.values().any(|trend| *trend > 0.0);
+        Ok(Self { papers, days, seen, trends, has_votes, typical, ranked: HashMap::new(), options, sort: wishes.sort })
     }
 
     /// Ranks the papers by what somebody likes.
@@ -97,11 +100,6 @@ impl Ranking {
         Some((*days.get(late)?, *days.last()?))
     }
 
-    /// True if some paper has votes or comments.
-    pub(super) fn has_votes(&self) -> bool {
-        self.trends.values().any(|trend| *trend > 0.0)
-    }
-
     fn trend(&self, row: PaperRow) -> f32 {
         self.trends.get(&row).copied().unwrap_or(0.0)
     }
@@ -114,7 +112,7 @@ impl Ranking {
             Sort::Published => [self.days.get(&row).map_or(f32::NEG_INFINITY, |day| number(*day)), self.score(row)],
             Sort::Likeness if !self.ranked.is_empty() => [self.score(row), trend],
             // Without a taste there are votes, and without votes what topics are about.
-            Sort::Likeness if self.has_votes() => [trend, typical],
+            Sort::Likeness if self.has_votes => [trend, typical],
             Sort::Likeness => [typical, 0.0],
         }
     }

@@ -123,6 +123,11 @@ pub fn deliver(library: &mut Library, office: &Office<'_>, done: &mut Vec<Delive
         }
     }
     for letter in library.waiting_letters()? {
+        // A server that was gone just now is left alone until the next run.
+        let is_unanswered = |one: &Delivery| one.became == Became::Unanswered && one.message_id.as_ref() == Some(&letter.message_id);
+        if done.iter().any(is_unanswered) {
+            continue;
+        }
         let subscription = library.subscriptions()?.into_iter().find(|one| one.id == letter.subscription);
         if let Some(subscription) = subscription {
             done.push(send(library, office, &subscription, letter)?);
@@ -208,11 +213,16 @@ fn send(library: &mut Library, office: &Office<'_>, subscription: &Subscription,
     }
     let now = || (office.now)().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let was_cut_off = letter.state == LetterState::Sending;
-    let mut hand_over = || library.hand_over(&letter, &now());
+    let mut is_handed_over = false;
+    let mut hand_over = || {
+        is_handed_over = true;
+        library.hand_over(&letter, &now())
+    };
     let parcel = Parcel { to: &subscription.address, message_id: &letter.message_id, message: &letter.message, hand_over: &mut hand_over };
     let handed = match office.mail.send(parcel) {
         Ok(handed) => handed,
-        // It was handed to nobody.
+        // Nobody knows.
+        Err(error) if is_handed_over => return Err(error),
         Err(error) => {
             library.note_letter(&letter, letter.state, &error.to_string(), &now())?;
             return Err(error);
