@@ -19,8 +19,8 @@ pub struct Message<'m> {
     pub subject: &'m str,
     /// Names it for ever; without angle brackets.
     pub message_id: &'m str,
-    /// The list that it is of, such as a profile.
-    pub list: &'m str,
+    /// The list that it is of, such as a profile; nothing for a letter that somebody asked for once.
+    pub list: Option<&'m str>,
     /// When it was written.
     pub date: SystemTime,
     /// The plain part.
@@ -37,10 +37,11 @@ pub struct Message<'m> {
 pub fn message(message: &Message<'_>) -> Result<Vec<u8>> {
     let (from, to) = (mailbox(message.from)?, mailbox(message.to)?);
     let header = |name: &'static str, value: String| HeaderValue::new(HeaderName::new_from_ascii_str(name), value);
-    let list = list_name(message.list);
     let subject: String = message.subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let end = format!("<mailto:{}?subject=unsubscribe%20{list}>", from.email);
-    let id = format!("{list}.paperkin.{}", from.email.domain());
+    let list = message.list.map(list_name).map(|list| {
+        let end = format!("<mailto:{}?subject=unsubscribe%20{list}>", from.email);
+        [header("List-Id", format!("<{list}.paperkin.{}>", from.email.domain())), header("List-Unsubscribe", end)]
+    });
     // A boundary that is drawn by lot would make each writing another message.
     let boundary = format!("=_{}", message.message_id.chars().filter(char::is_ascii_alphanumeric).take(32).collect::<String>());
     let part = |kind: ContentType, body: &str| SinglePart::builder().header(kind).body(body.to_owned());
@@ -48,25 +49,25 @@ pub fn message(message: &Message<'_>) -> Result<Vec<u8>> {
         .boundary(boundary)
         .singlepart(part(ContentType::TEXT_PLAIN, &message.text))
         .singlepart(part(ContentType::TEXT_HTML, &message.html));
-    let built = lettre::Message::builder()
+    let mut builder = lettre::Message::builder()
         .message_id(Some(format!("<{}>", message.message_id)))
         .date(message.date)
         .from(from)
         .to(to)
         .subject(subject)
-        .raw_header(header("List-Id", format!("<{id}>")))
-        .raw_header(header("List-Unsubscribe", end))
         .raw_header(header("Auto-Submitted", "auto-generated".to_owned()))
-        .raw_header(header("X-Mailer", "paperkin".to_owned()))
-        .multipart(parts);
-    Ok(built.map_err(|e| Error::usage(format!("the message cannot be written: {e}")))?.formatted())
+        .raw_header(header("X-Mailer", "paperkin".to_owned()));
+    for header in list.into_iter().flatten() {
+        builder = builder.raw_header(header);
+    }
+    Ok(builder.multipart(parts).map_err(|e| Error::usage(format!("the message cannot be written: {e}")))?.formatted())
 }
 
 /// What a list may be called in a header: a short word, and if that is not all of its name, with a mark of all.
 fn list_name(name: &str) -> String {
     let plain: String = name.chars().take(40).map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
     let mark: String = Sha256::digest(name.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    if plain == name { plain } else { format!("{}-{mark}", plain.trim_matches('-')) }
+    if plain == name && !plain.is_empty() { plain } else { format!("{}-{mark}", plain.trim_matches('-')).trim_start_matches('-').to_owned() }
 }
 
 /// The bare address of `Name <address>`, or of an address alone.

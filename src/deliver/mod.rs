@@ -17,6 +17,7 @@ mod smtp;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -47,6 +48,9 @@ pub struct Mail {
     pub sendmail: Option<PathBuf>,
     /// A directory into which each message is written as a file.
     pub directory: Option<PathBuf>,
+    /// The password, once it was asked for: whoever prints it may ask a person.
+    #[serde(skip)]
+    known_password: OnceLock<String>,
 }
 
 /// How a connection is kept from others' eyes.
@@ -175,8 +179,10 @@ impl Mail {
             (Some(server), ..) => self.by_server(server, parcel),
             (_, Some(program), _) => Ok(local::sendmail(program, &self.from, parcel)?.into()),
             // Whether a file is there can always be seen.
-            (.., Some(directory)) => Ok(local::into_directory(directory, parcel.message_id, parcel.message).into()),
-            _ => self.check().map(|()| Outcome::Never(String::new()).into()),
+            (_, _, directory) => {
+                let directory = directory.as_deref().unwrap_or(Path::new("."));
+                Ok(local::into_directory(directory, parcel.message_id, parcel.message).into())
+            }
         }
     }
 
@@ -201,7 +207,10 @@ impl Mail {
 
     /// The password of the login. It comes from a file or a command, and never stands in an argument or a variable.
     #[cfg_attr(not(feature = "remote"), allow(dead_code))]
-    fn password(&self) -> Result<String> {
+    fn password(&self) -> Result<&str> {
+        if let Some(known) = self.known_password.get() {
+            return Ok(known);
+        }
         let text = match (&self.password_file, &self.password_command) {
             (Some(path), _) => std::fs::read_to_string(path).map_err(|e| Error::io("cannot read the password of mail from", path, e))?,
             (None, Some(command)) => printed(command)?,
@@ -209,7 +218,7 @@ impl Mail {
         };
         match text.lines().next().unwrap_or_default() {
             "" => Err(Error::usage("the password of mail is empty")),
-            line => Ok(line.to_owned()),
+            line => Ok(self.known_password.get_or_init(|| line.to_owned())),
         }
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn send(mail: &Mail, server: &str, parcel: Parcel<'_>) -> Result<Hand
     let (host, port) = place(server, mail.security)?;
     let (from, to) = (mailbox(&mail.from)?.email, mailbox(parcel.to)?.email);
     let credentials = match &mail.user {
-        Some(user) => Some(Credentials::new(user.clone(), mail.password()?)),
+        Some(user) => Some(Credentials::new(user.clone(), mail.password()?.to_owned())),
         None => None,
     };
     let tls = if mail.security == Security::None { None } else { Some(tls(mail, &host)?) };
@@ -64,10 +64,11 @@ pub(super) fn send(mail: &Mail, server: &str, parcel: Parcel<'_>) -> Result<Hand
         return Ok(Outcome::Never(format!("{server} takes no addresses with letters beyond ASCII")).into());
     }
     let parameters = if is_wide { vec![MailParameter::SmtpUtfEight] } else { Vec::new() };
-    let ready = connection
-        .command(MailFrom::new(Some(from), parameters))
-        .and_then(|_| connection.command(Rcpt::new(to, Vec::new())))
-        .and_then(|_| connection.command(Data));
+    // That the sender is refused says nothing of the message.
+    if let Err(error) = connection.command(MailFrom::new(Some(from), parameters)) {
+        return Ok(Handed { outcome: Outcome::Later(said(&error, server)), _goodbye: Some(Goodbye(connection)) });
+    }
+    let ready = connection.command(Rcpt::new(to, Vec::new())).and_then(|_| connection.command(Data));
     let refused = match ready {
         Ok(response) if response.has_code(354) => None,
         Ok(_) => Some(Outcome::Later(format!("{server}: it says neither yes nor no to a message"))),

@@ -130,7 +130,7 @@ pub fn digest(library: &Library, profile: &str, wishes: &Wishes, period: &Uncove
         ranking.rank(&desk, &query, &filter)?;
     }
     let seen: HashSet<PaperRow> = match wishes.seen {
-        Seen::Hide => ranking.seen().filter(|row| !rated.contains(row) && !period.shown_elsewhere.contains(row)).collect(),
+        Seen::Hide => ranking.seen().filter(|row| !rated.contains(row) && !period.seen_in_mail.contains(row)).collect(),
         Seen::Mark => HashSet::new(),
     };
     let mut groups = groups(&found, &papers);

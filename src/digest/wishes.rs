@@ -181,20 +181,19 @@ const WEEK: [(&str, Weekday); 7] = [
 ];
 
 impl Schedule {
-    /// The last time, not after `now`, at which a digest was due, and its day there.
-    pub fn last(&self, now: Timestamp) -> (Date, Timestamp) {
+    /// The day, where the schedule is, of the last time, not after `now`, at which a digest was due.
+    pub fn last(&self, now: Timestamp) -> Date {
         let local = self.at.offset.to_datetime(now);
         let mut day = if local.time() >= self.at.time { local.date() } else { days_before(local.date(), 1) };
         while self.every == Every::Week && day.weekday() != self.on.0 {
             day = days_before(day, 1);
         }
-        (day, self.at.on(day))
+        day
     }
 
     /// The first time after `now` at which one will be due.
     pub fn next(&self, now: Timestamp) -> Timestamp {
-        let (day, _) = self.last(now);
-        self.at.on(days_before(day, -self.days()))
+        self.at.on(days_before(self.last(now), -self.days()))
     }
 
     /// Days from one to the next.
@@ -319,10 +318,10 @@ mod tests {
         ];
         for (schedule, now, last, next) in cases {
             let time = |text: &str| text.parse::<Timestamp>().unwrap();
-            assert_eq!(schedule.last(time(now)).1, time(last), "{schedule} before {now}");
+            assert_eq!(schedule.at.on(schedule.last(time(now))), time(last), "{schedule} before {now}");
             assert_eq!(schedule.next(time(now)), time(next), "{schedule} after {now}");
         }
-        assert_eq!(schedule(Every::Day, "07:00+09:00", "mon").last("2026-08-11T22:00:00Z".parse().unwrap()).0, Date::constant(2026, 8, 12));
+        assert_eq!(schedule(Every::Day, "07:00+09:00", "mon").last("2026-08-11T22:00:00Z".parse().unwrap()), Date::constant(2026, 8, 12));
         for wrong in ["7:00", "24:00", "07:60", "07", "07:00+15:00", "07:00+2", "-07:00", "ab:cd", "+1:00", ""] {
             assert!(wrong.parse::<At>().is_err(), "{wrong}");
         }

@@ -81,14 +81,13 @@ pub struct Due {
     pub wishes: Wishes,
     /// The first day of its first digest.
     pub first: Date,
-    /// The last day of the digest that is due; nothing if none is.
+    /// The last day of the digest that is due; nothing if none is. What was refused is due the next time.
     pub until: Option<Date>,
     /// When the next one is due.
     pub next: Timestamp,
 }
 
-/// Every subscription, and whether it is due. The first digest is due at once, and holds the papers of the day before and of that
-/// day, or of a week.
+/// Every subscription, and whether it is due. The first digest is due at once, and holds the papers of two days, or of a week.
 ///
 /// # Errors
 ///
@@ -97,11 +96,12 @@ pub fn due(library: &Library, now: Timestamp) -> Result<Vec<Due>> {
     let due = |subscription: Subscription| {
         let wishes: Wishes = serde_json::from_str(&subscription.wishes)
             .map_err(|e| Error::LibraryDamaged { what: format!("the wishes of {} cannot be read: {e}", subscription.address) })?;
-        let (day, _) = wishes.schedule.last(now);
+        let day = wishes.schedule.last(now);
         // A clock that was wrong may have told of days to come.
         let told = library.told_until(&subscription.reader())?.filter(|told| *told <= days_before(day, -1));
-        let until = Some(day).filter(|day| told.is_none_or(|told| told < *day));
-        let (first, next) = (days_before(day, wishes.schedule.days()), wishes.schedule.next(now));
+        let is_refused = library.last_letter(subscription.id)?.is_some_and(|last| last.state == LetterState::Refused && last.until == day);
+        let until = Some(day).filter(|day| told.is_none_or(|told| told < *day) && !is_refused);
+        let (first, next) = (days_before(day, (wishes.schedule.days() - 1).max(1)), wishes.schedule.next(now));
         Ok(Due { subscription, wishes, first, until, next })
     };
     library.subscriptions()?.into_iter().map(due).collect()
@@ -144,13 +144,14 @@ fn write(library: &mut Library, office: &Office<'_>, due: Due, until: Date) -> R
     let Due { subscription, wishes, first, .. } = due;
     let (reader, now) = (subscription.reader(), (office.now)());
     // What is seen in mail to one address of a profile is not to be missing in that to another.
-    let others = library.subscriptions()?.into_iter().filter(|other| other.id != subscription.id && other.profile == subscription.profile);
-    let others: Vec<String> = others.map(|other| other.reader()).collect();
-    let period = Uncovered { shown_elsewhere: library.covered_by(&others)?, ..library.uncovered(&reader, first, until)? };
+    let period = Uncovered { seen_in_mail: library.seen_in_mail(&subscription.profile)?, ..library.uncovered(&reader, first, until)? };
     let found = digest(library, &subscription.profile, &wishes, &period)?;
     let covered = Covered { reader: &reader, since: first, until, papers: &found.papers };
     if found.is_empty() && !wishes.even_if_empty {
-        library.cover(&covered)?;
+        // A clock that is wrong tells nothing of days long ago.
+        if library.told_until(&reader)?.is_none_or(|told| told <= until) {
+            library.cover(&covered)?;
+        }
         return Ok(Some(found.seen));
     }
     let message_id = message_id(&subscription, until, &found, &office.mail.from)?;
@@ -161,7 +162,7 @@ fn write(library: &mut Library, office: &Office<'_>, due: Due, until: Date) -> R
         shell_quoted(to),
         shell_quoted(profile)
     );
-    let bytes = letter(&found, (&office.mail.from, to), (&message_id, now), &footer)?;
+    let bytes = letter(&found, (&office.mail.from, to), (&message_id, now), (&footer, Some(profile)))?;
     let letter = Letter {
         message_id,
         subscription: subscription.id,
@@ -177,18 +178,23 @@ fn write(library: &mut Library, office: &Office<'_>, due: Due, until: Date) -> R
     Ok(None)
 }
 
-/// A digest as the bytes of a message, `from` somebody `to` somebody.
+/// A digest as the bytes of a message, `from` somebody `to` somebody, perhaps on a list.
 ///
 /// # Errors
 ///
 /// [`Error::Usage`] for an address that is none.
-pub fn letter(digest: &Digest, (from, to): (&str, &str), (message_id, now): (&str, Timestamp), footer: &str) -> Result<Vec<u8>> {
+pub fn letter(
+    digest: &Digest,
+    (from, to): (&str, &str),
+    (message_id, now): (&str, Timestamp),
+    (footer, list): (&str, Option<&str>),
+) -> Result<Vec<u8>> {
     message(&Message {
         from,
         to,
         subject: &render::digest_subject(digest),
         message_id,
-        list: &digest.profile,
+        list,
         date: SystemTime::from(now),
         text: render::digest_letter(digest, footer),
         html: render::digest_mail(digest, footer),
@@ -213,6 +219,11 @@ fn send(library: &mut Library, office: &Office<'_>, subscription: &Subscription,
     }
     let now = || (office.now)().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let was_cut_off = letter.state == LetterState::Sending;
+    if was_cut_off && letter.attempts >= ATTEMPTS {
+        let note = format!("it was handed over {} times, and paperkin ended each time before it had an answer", letter.attempts);
+        library.note_letter(&letter, LetterState::Unanswered, &note, &now())?;
+        return Ok(delivery(subscription, Some(&letter), Became::GivenUp, note));
+    }
     let mut is_handed_over = false;
     let mut hand_over = || {
         is_handed_over = true;

@@ -1,5 +1,7 @@
 //! What people think of papers, and which they have seen. A profile is a name; whoever uses one makes it.
 
+use std::collections::HashSet;
+
 use rusqlite::params;
 
 use super::{Library, PaperRow};
@@ -88,12 +90,29 @@ impl Library {
     ///
     /// As [`Library::rate`].
     pub fn mark_seen(&mut self, profile: &str, papers: &[PaperRow], when: &str) -> Result<()> {
-        self.in_transaction(|library| library.note_seen(profile, papers, when))
+        let sql = "INSERT OR REPLACE INTO seen (profile, row, seen) SELECT ?1, row, ?3 FROM papers WHERE row = ?2";
+        self.in_transaction(|library| library.note_seen(sql, profile, papers, when))
     }
 
-    pub(super) fn note_seen(&self, profile: &str, papers: &[PaperRow], when: &str) -> Result<()> {
+    /// The same for what mail showed.
+    pub(super) fn note_mailed(&self, profile: &str, papers: &[PaperRow], when: &str) -> Result<()> {
+        let sql = "INSERT INTO seen (profile, row, seen, by_mail) SELECT ?1, row, ?3, 1 FROM papers WHERE row = ?2
+            ON CONFLICT (profile, row) DO UPDATE SET seen = excluded.seen";
+        self.note_seen(sql, profile, papers, when)
+    }
+
+    /// The papers that a profile has seen in mail alone.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Store`].
+    pub fn seen_in_mail(&self, profile: &str) -> Result<HashSet<PaperRow>> {
+        let mut query = self.connection.prepare_cached("SELECT row FROM seen WHERE profile = ?1 AND by_mail")?;
+        Ok(query.query_map([profile], |row| row.get(0).map(PaperRow))?.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn note_seen(&self, sql: &str, profile: &str, papers: &[PaperRow], when: &str) -> Result<()> {
         // A paper may have gone since it was shown.
-        let sql = "INSERT OR REPLACE INTO seen (profile, row, seen) SELECT ?1, row, ?3 FROM papers WHERE row = ?2";
         let mut insert = self.connection.prepare_cached(sql)?;
         for paper in papers {
             insert.execute(params![profile, paper.0, when])?;

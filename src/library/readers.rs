@@ -18,8 +18,8 @@ pub struct Uncovered {
     pub days: Days,
     /// Papers of these days that digests before held.
     pub covered: HashSet<PaperRow>,
-    /// Papers that count as not seen, though the profile has seen them: in mail to another of its addresses.
-    pub shown_elsewhere: HashSet<PaperRow>,
+    /// Papers that count as not seen, as the profile has seen them in mail alone, perhaps to another of its addresses.
+    pub seen_in_mail: HashSet<PaperRow>,
 }
 
 /// What a digest held.
@@ -64,22 +64,6 @@ impl Library {
         Ok(Uncovered { days, covered, ..Uncovered::default() })
     }
 
-    /// The papers that digests of these readers held, of the days that are remembered.
-    ///
-    /// # Errors
-    ///
-    /// [`crate::Error::Store`].
-    pub fn covered_by(&self, readers: &[String]) -> Result<HashSet<PaperRow>> {
-        let mut query = self.connection.prepare_cached("SELECT row FROM covered WHERE reader = ?1")?;
-        let mut rows = HashSet::new();
-        for reader in readers {
-            for row in query.query_map([reader], |row| row.get(0).map(PaperRow))? {
-                rows.insert(row?);
-            }
-        }
-        Ok(rows)
-    }
-
     /// Notes what a digest held, in one transaction.
     ///
     /// # Errors
@@ -115,7 +99,7 @@ impl Library {
     pub(super) fn uncover(&self, reader: &str, letter: &str, before: Option<&str>) -> Result<()> {
         let connection = &self.connection;
         connection.prepare_cached("DELETE FROM covered WHERE reader = ?1 AND letter = ?2")?.execute([reader, letter])?;
-        let sql = "UPDATE readers SET until = coalesce(?2, since) WHERE reader = ?1";
+        let sql = "UPDATE readers SET until = min(until, coalesce(?2, since)) WHERE reader = ?1";
         connection.prepare_cached(sql)?.execute(params![reader, before])?;
         Ok(())
     }

@@ -166,6 +166,8 @@ CREATE TABLE cursors (source TEXT PRIMARY KEY, cursor TEXT NOT NULL) STRICT, WIT
 
 /// Since format 6.
 const DIGESTS: &str = "
+-- Seen in mail to an address of the profile, and not otherwise.
+ALTER TABLE seen ADD COLUMN by_mail INTEGER NOT NULL DEFAULT 0;
 -- Whoever gets digests one after the other, each of what those before did not hold; the first day, and the last one that was told.
 CREATE TABLE readers (reader TEXT PRIMARY KEY, since TEXT NOT NULL, until TEXT NOT NULL) STRICT, WITHOUT ROWID;
 -- The papers that their digests held, of the last days that a digest may still look back at.

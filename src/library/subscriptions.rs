@@ -229,7 +229,7 @@ impl Library {
             library.connection.execute(sql, params![letter.message_id, state.name(), note, now, is_over, letter.attempts])?;
             let Some(subscription) = library.subscriptions()?.into_iter().find(|one| one.id == letter.subscription) else { return Ok(()) };
             match state {
-                LetterState::Sent | LetterState::Unanswered => library.note_seen(&subscription.profile, &letter.shown, now),
+                LetterState::Sent | LetterState::Unanswered => library.note_mailed(&subscription.profile, &letter.shown, now),
                 LetterState::Refused => {
                     let sql = "SELECT before FROM letters WHERE message_id = ?1";
                     let before: Option<Option<String>> = library.connection.query_row(sql, [&letter.message_id], |row| row.get(0)).optional()?;

@@ -159,7 +159,7 @@ fn text_of_others_stays_text_in_every_form() {
     let mut reader = quick_xml::Reader::from_str(&feed);
     while !matches!(reader.read_event().unwrap(), quick_xml::events::Event::Eof) {}
     let mail = read("d.eml");
-    assert!(mail.is_ascii() && mail.contains("List-Id: <i-me--i-"), "{mail}");
+    assert!(mail.is_ascii() && !mail.contains("List-Id"), "{mail}");
     let text = kin.run(&args).out;
     assert!(!text.contains('\u{7}') && !text.contains("<i>me</i>\u{1b}"), "{text}");
     // What cannot be written is told, and nothing is left half written.

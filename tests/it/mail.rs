@@ -118,15 +118,13 @@ fn next_tuesday() -> &'static str {
 
 #[test]
 fn a_server_with_faults_gets_each_letter_once_more_and_none_is_lost() {
-    use Manner::{Busy, GoneAfter, GoneWithin, NoAnswer, NoQuestion, NoSuchUser, NotYet, Refuse, Take};
+    use Manner::{Busy, GoneAfter, GoneWithin, NoAnswer, NoQuestion, NotYet, Take};
     // What the server does, each time it is asked, and what is said of it.
-    let cases: [(&[Manner], &[&str], usize); 9] = [
+    let cases: [(&[Manner], &[&str], usize); 7] = [
         (&[NoQuestion, Take], &["neither yes nor no to a message", "7 papers mailed"], 1),
         (&[NoAnswer, Take], &["does not say that it has the message", "perhaps for the second time"], 1),
         (&[Busy, Take], &["waits, and is tried again", "7 papers mailed"], 1),
         (&[NotYet, NotYet, Take], &["greylisted", "waits", "7 papers mailed"], 1),
-        (&[NoSuchUser, Take], &["refused; its papers are new again", "7 papers mailed"], 1),
-        (&[Refuse, Take], &["we do not like it", "7 papers mailed"], 1),
         (&[GoneWithin, Take], &["perhaps mailed", "perhaps for the second time"], 1),
         (&[GoneAfter, Take], &["perhaps mailed", "perhaps for the second time"], 2),
         (&[GoneAfter, Busy, Take], &["perhaps mailed", "waits", "perhaps for the second time"], 2),
@@ -181,7 +179,7 @@ fn two_addresses_of_one_profile_get_the_same_whenever_they_get_it() {
     kin.run(&["subscribe", "weekly@example.org", "--every", "week", "--on", "wednesday"]);
     // The first ones are due at once; then each at its time.
     assert_eq!(deliver(&kin, "2026-08-11T08:00:00Z").code, 7);
-    assert_eq!(deliver(&kin, "2026-08-11T08:01:00Z").code, 0, "who was refused is written to again");
+    assert!(deliver(&kin, "2026-08-11T08:01:00Z").err.contains("nothing is due"), "who was refused is not written to again at once");
     kin.write("more.jsonl", papers(&[(12, 3)]));
     kin.run(&["add", "more.jsonl"]);
     for now in ["2026-08-12T07:30:00Z", "2026-08-12T09:30:00Z"] {
@@ -196,12 +194,84 @@ fn two_addresses_of_one_profile_get_the_same_whenever_they_get_it() {
 }
 
 #[test]
+fn what_is_refused_comes_with_the_next_letter_however_often() {
+    let post = Post::start(|at| if at < 6 { [Manner::NoSuchUser, Manner::Refuse][at % 2] } else { Manner::Take });
+    let kin = subscribed(&post.settings());
+    for day in 11..17 {
+        let now = format!("2026-08-{day}T08:00:00Z");
+        let ran = deliver(&kin, &now);
+        assert!(ran.code == 1 && ran.err.contains("refused; its papers are new again"), "{day}: {ran:?}");
+        assert!(deliver(&kin, &now).err.contains("nothing is due"), "not again on the same day");
+        kin.write("more.jsonl", papers(&[(day + 1, 2)]));
+        kin.run(&["add", "more.jsonl"]);
+    }
+    assert!(deliver(&kin, "2026-08-17T08:00:00Z").err.contains("19 papers mailed"));
+}
+
+#[test]
+fn letters_that_waited_for_long_and_are_refused_give_all_of_their_papers_back() {
+    let post = Post::start(|at| match at {
+        0..20 => Manner::Busy,
+        20..27 => Manner::Refuse,
+        _ => Manner::Take,
+    });
+    let kin = subscribed(&post.settings());
+    let mut connections = 0;
+    for day in 11..31 {
+        deliver(&kin, &format!("2026-08-{day}T08:00:00Z"));
+        kin.write("more.jsonl", papers(&[(day + 1, 1)]));
+        kin.run(&["add", "more.jsonl"]);
+        connections = post.connections();
+        if connections >= 27 {
+            break;
+        }
+    }
+    assert!(connections >= 27, "{connections}");
+    for day in 1..5 {
+        deliver(&kin, &format!("2026-09-{day:02}T08:00:00Z"));
+    }
+    let text: String = post.taken().iter().map(|message| plain(message)).collect();
+    let told = ids(&text);
+    let all = crate::support::records(&kin.export());
+    assert!(all.iter().all(|paper| told.contains(&paper["id"].as_str().unwrap())), "{} of {}", told.len(), all.len());
+}
+
+#[test]
 fn a_clock_that_was_wrong_silences_nobody() {
     let post = Post::start(|_| Manner::Take);
     let kin = subscribed(&post.settings());
     assert_eq!(deliver(&kin, "2036-01-01T08:00:00Z").code, 0);
     assert!(deliver(&kin, "2026-08-11T08:00:00Z").err.contains("7 papers mailed"));
     assert!(deliver(&kin, "2026-08-11T08:00:00Z").err.contains("nothing is due; the next is at 2026-08-12"));
+    // And one that is behind opens no history.
+    kin.write("old.jsonl", papers(&[(1, 5), (12, 2)]));
+    kin.run(&["add", "old.jsonl"]);
+    assert!(deliver(&kin, "1970-01-01T08:00:00Z").err.contains("no mail"));
+    assert!(deliver(&kin, "2026-08-12T08:00:00Z").err.contains("2 papers mailed"));
+}
+
+#[test]
+fn who_unsubscribes_takes_no_papers_from_another_and_what_was_seen_by_hand_stays_seen() {
+    let post = Post::start(|_| Manner::Take);
+    let kin = subscribed(&post.settings());
+    kin.run(&["subscribe", "weekly@example.org", "--every", "week", "--on", "wednesday"]);
+    // On the tenth, before both: one paper is seen by hand.
+    assert_eq!(kin.run(&["digest", "--date", "2026-08-10", "-n", "1", "--mark-seen"]).code, 0);
+    assert!(deliver(&kin, "2026-08-11T08:00:00Z").err.contains("tim@example.org, for default: 6 papers mailed"));
+    assert_eq!(kin.run(&["unsubscribe", "tim@example.org"]).code, 0);
+    assert!(deliver(&kin, "2026-08-12T08:00:00Z").err.contains("weekly@example.org, for default: 6 papers mailed"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_letter_over_which_paperkin_always_ends_is_given_up() {
+    let kin = subscribed("");
+    let program = script(&kin, "sendmail", "cat >> messages; kill -9 $PPID; sleep 1");
+    kin.write("paperkin.toml", format!("[mail]\nfrom = \"kin@example.org\"\nsendmail = \"{program}\"\n"));
+    let codes: Vec<i32> = (0..4).map(|at| deliver(&kin, &format!("2026-08-11T08:0{at}:00Z")).code).collect();
+    assert_eq!(codes, [-1, -1, -1, 1]);
+    let messages = std::fs::read_to_string(kin.path("messages")).unwrap();
+    assert_eq!(messages.matches("Message-ID: ").count(), 3);
 }
 
 #[test]
@@ -248,24 +318,23 @@ fn mail_leaves_by_a_sendmail_and_into_a_directory() {
     let kin = subscribed("");
     let from = "[mail]\nfrom = \"kin@example.org\"\n";
     let settings = |way: &str| _ = kin.write("paperkin.toml", format!("{from}{way}\n"));
-    for (end, said) in
-        [("exit 75", "waits"), ("exit 67", "refused"), ("exit 1", "waits"), ("kill -9 $$", "perhaps mailed"), ("exit 0", "7 papers mailed")]
-    {
+    let ends = [("exit 75", "waits"), ("exit 67", "refused"), ("exit 1", "waits"), ("kill -9 $$", "perhaps mailed"), ("exit 0", "7 papers mailed")];
+    for (day, (end, said)) in (11..).zip(ends) {
         let said_much = "yes went wrong | head -c 200000 >&2";
         let program = script(&kin, "sendmail", &format!("echo \"$@\" > args; {said_much}; cat > message; {end}"));
         settings(&format!("sendmail = \"{program}\""));
-        let ran = deliver(&kin, "2026-08-11T08:00:00Z");
+        let ran = deliver(&kin, &format!("2026-08-{day}T08:00:00Z"));
         assert!(ran.err.contains(said), "{end}: {ran:?}");
     }
     let read = |name: &str| std::fs::read_to_string(kin.path(name)).unwrap();
     assert_eq!(read("args").trim(), "-i -f kin@example.org -- tim@example.org");
     assert_eq!(ids(&plain(&read("message").replace("\r\n", "\n"))).len(), 7);
     settings("directory = \"outbox\"");
-    kin.write("more.jsonl", papers(&[(12, 2)]));
+    kin.write("more.jsonl", papers(&[(16, 2)]));
     kin.run(&["add", "more.jsonl"]);
-    assert_eq!(deliver(&kin, "2026-08-12T08:00:00Z").code, 0);
+    assert_eq!(deliver(&kin, "2026-08-16T08:00:00Z").code, 0);
     let files: Vec<_> = std::fs::read_dir(kin.path("outbox")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(files.len() == 1 && files[0].to_string_lossy().starts_with("2026-08-12.1."), "{files:?}");
+    assert!(files.len() == 1 && files[0].to_string_lossy().starts_with("2026-08-16.1."), "{files:?}");
 }
 
 #[test]
@@ -310,7 +379,8 @@ fn a_library_of_an_older_format_has_no_subscribers_and_gets_them() {
     let kin = subscribed("");
     let subscriptions = |directory: &Path| Library::open(directory).unwrap().subscriptions().unwrap().len();
     assert_eq!(subscriptions(&kin.path("library")), 1);
-    let sql = "PRAGMA foreign_keys = OFF; DROP TABLE letters; DROP TABLE subscriptions; DROP TABLE covered; DROP TABLE readers; DROP TABLE runs; PRAGMA user_version = 5;";
+    let sql = "PRAGMA foreign_keys = OFF; DROP TABLE letters; DROP TABLE subscriptions; DROP TABLE covered; DROP TABLE readers; DROP TABLE runs;
+        ALTER TABLE seen DROP COLUMN by_mail; PRAGMA user_version = 5;";
     rusqlite::Connection::open(kin.path("library/library.db")).unwrap().execute_batch(sql).unwrap();
     assert_eq!(subscriptions(&kin.path("library")), 0);
     assert_eq!(kin.json(&["digest", "--new", "--until", "2026-08-11", "--json"])["papers"], 4);

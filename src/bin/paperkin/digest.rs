@@ -1,5 +1,6 @@
 //! `paperkin digest`.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::{ISOWeekDate, Weekday};
@@ -152,7 +153,7 @@ fn write_files(found: &Found, output: &Output, settings: &Settings) -> Result<us
     if let Some(path) = &output.to_mail {
         // Mail that goes nowhere needs no settings.
         let from = settings.mail.as_ref().map(|mail| mail.from.as_str()).filter(|from| !from.is_empty()).unwrap_or("paperkin@localhost");
-        files.push((path, letter(found, from, from)?));
+        files.push((path, letter(found, (from, from), &message_id(found, from, from)?)?));
     }
     for (path, bytes) in &files {
         if path.as_path() == Path::new("-") {
@@ -171,7 +172,11 @@ fn mails<'s>(output: &Output, settings: &'s Settings) -> Result<Vec<(&'s Mail, S
         return Ok(Vec::new());
     }
     let mail = self::mail(settings)?;
-    output.emails.iter().map(|to| Ok((mail, deliver::address(to)?))).collect()
+    let mut addresses = output.emails.iter().map(|to| deliver::address(to)).collect::<Result<Vec<_>>>()?;
+    // Who is named twice gets one.
+    let mut known = HashSet::new();
+    addresses.retain(|address| known.insert(address.clone()));
+    Ok(addresses.into_iter().map(|to| (mail, to)).collect())
 }
 
 /// How mail leaves, if the settings say it.
@@ -195,8 +200,8 @@ fn mail(settings: &Settings) -> Result<&Mail> {
 }
 
 /// A digest that was asked for now.
-fn letter(found: &Found, from: &str, to: &str) -> Result<Vec<u8>> {
-    job::letter(found, (from, to), (&message_id(found, from, to)?, timestamp()), "Sent by paperkin, as it was asked to.")
+fn letter(found: &Found, (from, to): (&str, &str), message_id: &str) -> Result<Vec<u8>> {
+    job::letter(found, (from, to), (message_id, timestamp()), ("Sent by paperkin, as it was asked to.", None))
 }
 
 /// Of these papers to this address at this time.
@@ -209,8 +214,8 @@ fn message_id(found: &Found, from: &str, to: &str) -> Result<String> {
 }
 
 fn send(found: &Found, mail: &Mail, to: &str, settings: &Settings) -> Result<()> {
-    let message = letter(found, &mail.from, to)?;
-    let id = format!("{}.{to}", message_id(found, &mail.from, to)?);
+    let id = message_id(found, &mail.from, to)?;
+    let message = letter(found, (&mail.from, to), &id)?;
     let failed = |what: String| Err(Error::Mail { to: to.to_owned(), way: mail.way(), what });
     let parcel = Parcel { to, message_id: &id, message: &message, hand_over: &mut || Ok(()) };
     match mail.send(parcel)?.outcome {

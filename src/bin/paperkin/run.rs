@@ -10,7 +10,7 @@ use paperkin::digest::digest;
 use paperkin::ingest::{Embed, LazyEmbedder, Options, Report as Added};
 use paperkin::job::{self, Delivery, Done, Page, Plan, Report, Source, Status, Step, Table, World};
 use paperkin::library::{Days, Library, Uncovered};
-use paperkin::paper::days_before;
+use paperkin::paper::{Date, days_before};
 use paperkin::{Error, ExitClass, Result, render, source};
 use serde_json::{Map, Value};
 
@@ -109,7 +109,8 @@ fn work(plan: &Plan, mail: Option<&Mail>, args: &Run, settings: &Settings) -> Re
             Some(_) => output::complain(&format!("failed: {step}: {what}")),
         }
     };
-    let mut deliveries = Vec::new();
+    // A run over midnight is that of the day on which it began.
+    let (day, mut deliveries) = (today(), Vec::new());
     let world = World { now: &timestamp, is_interrupted: &crate::is_interrupted, wait: &wait, chance: &chance, tell: &tell };
     let report = job::run(plan, &mut library, &world, &mut |step, library| match step {
         Step::Add(from) => add_source(from, &beside, (library, &mut embedder), settings),
@@ -117,9 +118,9 @@ fn work(plan: &Plan, mail: Option<&Mail>, args: &Run, settings: &Settings) -> Re
             let (days, topics) = job::keep_topics(library, today())?;
             Ok(Done { counts: counts([("topics", topics), ("days", days)]), ..Done::default() })
         }
-        Step::Digest(page) => write_page(page, library),
+        Step::Digest(page) => write_page(page, library, day),
         Step::Deliver => deliver(mail, library, &mut deliveries, settings),
-        Step::Export(table) => write_table(table, library, settings),
+        Step::Export(table) => write_table(table, (library, day), settings),
     });
     output::set_step(None);
     let mut report = report?;
@@ -130,7 +131,7 @@ fn work(plan: &Plan, mail: Option<&Mail>, args: &Run, settings: &Settings) -> Re
     } else if !settings.quiet || report.status != Status::Done {
         output::print(&report.text())?;
     }
-    let written = plan.report.as_ref().map_or(Ok(()), |path| into_file(&job::dated(path, today()), render::pretty(&json).as_bytes()));
+    let written = plan.report.as_ref().map_or(Ok(()), |path| into_file(&job::dated(path, day), render::pretty(&json).as_bytes()));
     if let Err(error) = written {
         output::print_error(&error, args.json);
         report.status = if report.status == Status::Done { Status::Partial } else { report.status };
@@ -194,12 +195,12 @@ fn add_source(from: &Source, beside: &Path, of: (&mut Library, &mut LazyEmbedder
     Ok(Done { counts, is_failure: report.papers == 0 && !failures.is_empty(), failures, notes: report.notes, ..Done::default() })
 }
 
-fn write_page(page: &Page, library: &Library) -> Result<Done> {
+fn write_page(page: &Page, library: &Library, day: Date) -> Result<Done> {
     let until = library.last_day(today())?.unwrap_or_else(today);
     let days = Days { since: Some(days_before(until, page.days as i32 - 1)), until: Some(until) };
     let found = digest(library, &page.profile, &page.wishes, &Uncovered { days, ..Uncovered::default() })?;
     for (path, form) in &page.to {
-        into_file(&job::dated(&path.to_string_lossy(), today()), render::digest(&found, *form, WIDTH).as_bytes())?;
+        into_file(&job::dated(&path.to_string_lossy(), day), render::digest(&found, *form, WIDTH).as_bytes())?;
     }
     Ok(Done { counts: counts([("shown", found.shown().count()), ("files", page.to.len())]), notes: found.silent, ..Done::default() })
 }
@@ -231,9 +232,9 @@ fn deliver(mail: Option<&Mail>, library: &mut Library, done: &mut Vec<Delivery>,
     Ok(Done { counts: counts(numbers), failures, notes, is_failure, again: count(Waits) > 0 && error.is_none(), error })
 }
 
-fn write_table(table: &Table, library: &Library, settings: &Settings) -> Result<Done> {
-    let path = job::dated(&table.to.to_string_lossy(), today());
-    let vectors = table.vectors.as_ref().map(|path| job::dated(&path.to_string_lossy(), today()));
+fn write_table(table: &Table, (library, day): (&Library, Date), settings: &Settings) -> Result<Done> {
+    let path = job::dated(&table.to.to_string_lossy(), day);
+    let vectors = table.vectors.as_ref().map(|path| job::dated(&path.to_string_lossy(), day));
     [Some(&path), vectors.as_ref()].into_iter().flatten().try_for_each(|path| parent(path))?;
     let args = Export { output: Some(path), format: None, vectors };
     export::write(&args, library, settings)?;

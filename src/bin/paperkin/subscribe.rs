@@ -3,6 +3,7 @@
 use paperkin::deliver;
 use paperkin::digest::{Every, Schedule, Wishes};
 use paperkin::job;
+use paperkin::library::Letter;
 use paperkin::{Error, ExitClass, Result};
 use serde_json::json;
 
@@ -30,7 +31,7 @@ pub(crate) fn subscribe(args: &Subscribe, settings: &Settings) -> Result<ExitCla
     let is_new = library.subscribe(&address, profile, &text)?;
     let what = if is_new { "is subscribed" } else { "was subscribed; what it wished is forgotten, and now it is" };
     output::say(settings, &format!("{address} {what} for {profile}, {schedule}; `paperkin digest --deliver` mails what is due"));
-    if !has_some {
+    if !has_some && library.len()? > 0 {
         output::say(settings, "note: no paper that the library has is one that it wishes; are there such, and is it spelt so?");
     }
     let likes_nothing = library.ratings(profile)?.iter().all(|rating| rating.rating <= 0.0);
@@ -54,18 +55,14 @@ pub(crate) fn unsubscribe(args: &Unsubscribe, settings: &Settings) -> Result<Exi
 
 pub(crate) fn subscriptions(args: &JsonOnly, settings: &Settings) -> Result<ExitClass> {
     let library = settings.library()?;
-    let mut rows = Vec::new();
-    for due in job::due(&library, timestamp())? {
-        let last = library.last_letter(due.subscription.id)?;
-        let wishes: Wishes = due.wishes.clone();
-        rows.push((due, wishes, last));
-    }
+    let with_last = |due: job::Due| Ok((library.last_letter(due.subscription.id)?, due));
+    let rows = job::due(&library, timestamp())?.into_iter().map(with_last).collect::<Result<Vec<_>>>()?;
     if args.json {
-        let row = |(due, wishes, last): &(job::Due, Wishes, Option<paperkin::library::Letter>)| {
+        let row = |(last, due): &(Option<Letter>, job::Due)| {
             json!({
                 "address": due.subscription.address,
                 "profile": due.subscription.profile,
-                "wishes": wishes,
+                "wishes": due.wishes,
                 "is_due": due.until.is_some(),
                 "next": written(due.next),
                 "last": last.as_ref().map(|letter| json!({
@@ -76,10 +73,10 @@ pub(crate) fn subscriptions(args: &JsonOnly, settings: &Settings) -> Result<Exit
         lists::print_json(&rows.iter().map(row).collect::<Vec<_>>())?;
         return Ok(ExitClass::Done);
     }
-    for (due, wishes, last) in &rows {
+    for (last, due) in &rows {
         let when = if due.until.is_some() { "due now".to_owned() } else { format!("next at {}", written(due.next)) };
         let last = last.as_ref().map(|letter| format!("; last: up to {}, {}", letter.until, letter.state.name())).unwrap_or_default();
-        let line = format!("{}  for {}, {}; {when}{last}", due.subscription.address, due.subscription.profile, wishes.schedule);
+        let line = format!("{}  for {}, {}; {when}{last}", due.subscription.address, due.subscription.profile, due.wishes.schedule);
         output::print(&format!("{}\n", paperkin::render::one_line(&line)))?;
     }
     if rows.is_empty() {
