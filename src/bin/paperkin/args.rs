@@ -161,8 +161,16 @@ pub(crate) struct Narrow {
     /// Published on this day or earlier; of cluster, in the digest of this day or an earlier one
     #[arg(long, value_name = "DAY")]
     pub until: Option<String>,
+    #[command(flatten)]
+    pub choice: Choice,
+}
+
+/// Which papers, whatever their day.
+#[derive(ClapArgs)]
+#[command(next_help_heading = "Which papers")]
+pub(crate) struct Choice {
     /// In this category, such as cs.LG, or in this archive, such as cs
-    #[arg(long = "category", value_name = "CATEGORY")]
+    #[arg(long = "category", alias = "categories", value_name = "CATEGORY", value_delimiter = ',')]
     pub categories: Vec<String>,
     /// By this author; a last name is enough
     #[arg(long = "author", value_name = "NAME")]

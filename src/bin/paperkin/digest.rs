@@ -15,8 +15,8 @@ use paperkin::{Error, ExitClass, Result, job};
 use crate::add::{Asked, library};
 use crate::args::{Digest, Output, Wanted};
 use crate::export::into_file;
-use crate::output;
 use crate::settings::{Settings, day, now, timestamp, today, variable};
+use crate::{output, question};
 
 pub(crate) fn run(args: &Digest, settings: &Settings) -> Result<ExitClass> {
     if args.output.deliver {
@@ -77,13 +77,15 @@ fn form(output: &Output, settings: &Settings) -> Result<DigestForm> {
 
 pub(crate) fn wishes(wanted: &Wanted) -> Result<Wishes> {
     let default = Wishes::default();
+    let choice = &wanted.choice;
+    question::check(choice)?;
     Ok(Wishes {
-        categories: wanted.categories.clone(),
-        authors: wanted.authors.clone(),
-        keywords: wanted.keywords.clone(),
-        exclude: wanted.exclude.clone(),
-        sources: wanted.sources.clone(),
-        min_upvotes: wanted.min_upvotes,
+        categories: choice.categories.clone(),
+        authors: choice.authors.clone(),
+        keywords: wanted.keywords.keywords.clone(),
+        exclude: choice.exclude.clone(),
+        sources: choice.sources.clone(),
+        min_upvotes: choice.min_upvotes,
         papers: wanted.limit.unwrap_or(default.papers),
         sort: wanted.sort.parse()?,
         seen: wanted.seen.parse()?,

@@ -10,7 +10,7 @@ use paperkin::render::{self, Answer, Format};
 use paperkin::source::{self, Item};
 use paperkin::{Error, Result};
 
-use crate::args::{Narrow, Order, Seen};
+use crate::args::{Choice, Narrow, Order, Seen};
 use crate::output;
 use crate::settings::{Settings, day, now, timestamp, today, written};
 
@@ -21,22 +21,29 @@ const LONGEST_TEXT: u64 = 1 << 20;
 
 pub(crate) fn filter(narrow: &Narrow, keywords: &[String]) -> Result<Filter> {
     let keyword = |text: &String| Keyword { text: text.clone(), place: Place::Anywhere };
-    for (name, values) in [("category", &narrow.categories), ("author", &narrow.authors), ("source", &narrow.sources)] {
+    let choice = &narrow.choice;
+    check(choice)?;
+    Ok(Filter {
+        since: day(narrow.since.as_deref())?,
+        until: day(narrow.until.as_deref())?,
+        categories: choice.categories.clone(),
+        authors: choice.authors.clone(),
+        keywords: keywords.iter().map(keyword).collect(),
+        exclude: choice.exclude.iter().map(keyword).collect(),
+        sources: choice.sources.clone(),
+        min_upvotes: choice.min_upvotes,
+        ..Filter::default()
+    })
+}
+
+/// A name that is empty would let everything through, or nothing.
+pub(crate) fn check(choice: &Choice) -> Result<()> {
+    for (name, values) in [("category", &choice.categories), ("author", &choice.authors), ("source", &choice.sources)] {
         if values.iter().any(|value| value.trim().is_empty()) {
             return Err(Error::usage(format!("--{name} is empty")));
         }
     }
-    Ok(Filter {
-        since: day(narrow.since.as_deref())?,
-        until: day(narrow.until.as_deref())?,
-        categories: narrow.categories.clone(),
-        authors: narrow.authors.clone(),
-        keywords: keywords.iter().map(keyword).collect(),
-        exclude: narrow.exclude.iter().map(keyword).collect(),
-        sources: narrow.sources.clone(),
-        min_upvotes: narrow.min_upvotes,
-        ..Filter::default()
-    })
+    Ok(())
 }
 
 pub(crate) fn order(order: &Order, strategy: &str) -> Result<Options> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
-use super::{From, Profile};
+use super::{Choice, From, Keywords, Profile};
 
 /// Which papers a digest holds. Every one must hold; of one that is given several times, any, but of --keyword all and of --exclude none.
 #[derive(ClapArgs)]
@@ -13,24 +13,10 @@ pub(crate) struct Wanted {
     /// Show at most so many papers, and count the others [default: 30]
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<usize>,
-    /// In this category, such as cs.LG, or in this archive, such as cs
-    #[arg(long = "category", visible_alias = "categories", value_name = "CATEGORY", value_delimiter = ',')]
-    pub categories: Vec<String>,
-    /// By this author; a last name is enough
-    #[arg(long = "author", value_name = "NAME")]
-    pub authors: Vec<String>,
-    /// With this word or phrase in the title or abstract
-    #[arg(long = "keyword", value_name = "WORDS")]
-    pub keywords: Vec<String>,
-    /// Without this word or phrase in the title or abstract
-    #[arg(long, value_name = "WORDS")]
-    pub exclude: Vec<String>,
-    /// Told of by this source: a format, such as hf, or a file's name
-    #[arg(long = "source", value_name = "SOURCE")]
-    pub sources: Vec<String>,
-    /// With at least so many votes
-    #[arg(long, value_name = "N")]
-    pub min_upvotes: Option<u32>,
+    #[command(flatten)]
+    pub choice: Choice,
+    #[command(flatten)]
+    pub keywords: Keywords,
     /// What comes first: likeness to what you like, votes and age together, trending, or published
     #[arg(long, value_name = "ORDER", default_value = "likeness", hide_default_value = true)]
     pub sort: String,
