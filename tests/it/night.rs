@@ -207,7 +207,8 @@ fn a_timer_is_written_and_removed() {
         read("service")
     );
     match std::process::Command::new("systemd-analyze").arg("verify").arg(unit("timer")).arg(unit("service")).output() {
-        Ok(verified) => assert!(verified.status.success() && verified.stderr.is_empty(), "{verified:?}"),
+        // It also looks at what it finds of the machine's own units.
+        Ok(verified) => assert!(!String::from_utf8_lossy(&verified.stderr).contains("paperkin-"), "{verified:?}"),
         Err(e) => eprintln!("skipped: systemd-analyze, which would look at the timer: {e}"),
     }
     assert_eq!(kin.run(&["run", "--uninstall", "my night.toml"]).code, 0);
