@@ -106,6 +106,13 @@ impl Error {
         Self::Io { action, path: path.to_path_buf(), source }
     }
 
+    /// What is wrong at a place of a file's text, with its line and column.
+    pub fn in_file(path: &Path, text: &str, at: usize, what: &str) -> Self {
+        let before = &text[..at.min(text.len())];
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Self::usage(format!("{}:{}:{column}: {what}", path.display(), before.matches('\n').count() + 1))
+    }
+
     /// A wrong argument or setting.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::Usage { message: message.into(), hint: None }

@@ -6,7 +6,7 @@
 mod date;
 mod id;
 
-pub use date::{Date, days_before, parse_date, parse_month_day};
+pub use date::{Date, days_before, parse_date, parse_month_day, utc};
 pub use id::{Kind, PaperId};
 
 use sha2::{Digest, Sha256};

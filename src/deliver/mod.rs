@@ -123,10 +123,7 @@ impl Mail {
             1 => {}
             _ => return wrong("mail has more than one way to leave", "give one of server, sendmail and directory"),
         }
-        let from = address(&self.from).map_err(|e| Error::Usage { message: format!("mail.from: {e}"), hint: Some(HINT.to_owned()) })?;
-        if !from.is_ascii() {
-            return wrong("mail.from: letters beyond ASCII cannot stand in a message id", "write the domain as xn--…");
-        }
+        address(&self.from).map_err(|e| Error::Usage { message: format!("mail.from: {e}"), hint: Some(HINT.to_owned()) })?;
         if let Some(server) = &self.server {
             place(server, self.security)?;
         }

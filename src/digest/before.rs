@@ -59,10 +59,7 @@ impl Earlier {
         let Some((first, last)) = days else { return Ok(None) };
         let Some(end) = library.last_day(days_before(first, 1))?.filter(|end| *end >= days_before(first, MEMORY)) else { return Ok(None) };
         let length = 1 + last.since(first).map_or(0, |span| span.get_days());
-        let rows = |length: i32| {
-            let days = Days { since: Some(days_before(end, length - 1)), until: Some(end) };
-            library.rows_of(&Filter { days, ..filter.clone() })
-        };
+        let rows = |length: i32| library.rows_of(&Filter { days: Days::up_to(end, length), ..filter.clone() });
         let (mut length, mut papers) = (length, rows(length)?);
         if length <= 2 && papers.len() < FEW {
             (length, papers) = (WEEK, rows(WEEK)?);

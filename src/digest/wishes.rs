@@ -146,8 +146,10 @@ pub struct Schedule {
     /// How often.
     pub every: Every,
     /// At which time of the day.
+    #[serde(with = "as_text")]
     pub at: At,
     /// On which day of the week, if weekly.
+    #[serde(with = "as_text")]
     pub on: Day,
 }
 
@@ -158,17 +160,31 @@ impl Default for Schedule {
 }
 
 /// A time of the day, in UTC or at so many hours from it: `07:00`, `07:00+02:00`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct At {
     time: Time,
     offset: Offset,
 }
 
 /// A day of the week.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Day(Weekday);
+
+/// What is written and read as people type it.
+mod as_text {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub(super) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
 
 const WEEK: [(&str, Weekday); 7] = [
     ("monday", Weekday::Monday),
@@ -244,20 +260,6 @@ impl FromStr for At {
     }
 }
 
-impl TryFrom<String> for At {
-    type Error = Error;
-
-    fn try_from(text: String) -> Result<Self> {
-        text.parse()
-    }
-}
-
-impl From<At> for String {
-    fn from(at: At) -> Self {
-        at.to_string()
-    }
-}
-
 impl std::fmt::Display for At {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:02}:{:02}", self.time.hour(), self.time.minute())?;
@@ -276,20 +278,6 @@ impl FromStr for Day {
         let lower = text.trim().to_ascii_lowercase();
         let found = WEEK.iter().find(|(name, _)| lower.len() >= 3 && name.starts_with(&lower));
         found.map(|(_, day)| Self(*day)).ok_or_else(|| Error::usage(format!("no day of the week {text:?}; expected monday to sunday")))
-    }
-}
-
-impl TryFrom<String> for Day {
-    type Error = Error;
-
-    fn try_from(text: String) -> Result<Self> {
-        text.parse()
-    }
-}
-
-impl From<Day> for String {
-    fn from(day: Day) -> Self {
-        day.to_string()
     }
 }
 

@@ -5,8 +5,7 @@ use jiff::tz::TimeZone;
 
 use super::{Plan, Step, due};
 use crate::error::Result;
-use crate::library::{Days, Filter, Library};
-use crate::paper::days_before;
+use crate::library::{Filter, Library};
 use crate::render::plural;
 
 /// A line for each step. A library that is not there yet is an empty one.
@@ -26,10 +25,9 @@ pub fn foresee(plan: &Plan, library: &Library, now: Timestamp) -> Result<Vec<Str
             }
             Step::Topics => format!("keeps the topics of the week up to {today}"),
             Step::Digest(page) => {
-                let until = library.last_day(today)?.unwrap_or(today);
-                let days = Days { since: Some(days_before(until, page.days as i32 - 1)), until: Some(until) };
+                let days = page.period(library, today)?;
                 let papers = library.rows_of(&Filter { days, ..page.wishes.filter() })?.len();
-                format!("as the library is now, of {} up to {until}", plural(papers as u64, "paper"))
+                format!("as the library is now, of {} up to {}", plural(papers as u64, "paper"), days.until.unwrap_or(today))
             }
             Step::Deliver => deliveries(library, now)?,
             Step::Export(_) => format!("writes {}", plural(library.len()?, "paper")),

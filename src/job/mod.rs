@@ -26,7 +26,7 @@ use jiff::tz::TimeZone;
 
 use crate::error::{Error, Result};
 use crate::library::{Days, Filter, Library, Run};
-use crate::paper::{Date, days_before, parse_date};
+use crate::paper::{Date, parse_date, utc};
 use crate::topics;
 
 pub use foresee::foresee;
@@ -58,7 +58,7 @@ pub struct World<'w> {
 
 impl World<'_> {
     fn written(&self) -> String {
-        (self.now)().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+        utc((self.now)())
     }
 
     fn today(&self) -> Date {
@@ -164,8 +164,7 @@ fn pause(first: Duration, attempt: u32, chance: f64) -> Duration {
 ///
 /// Those of the library.
 pub fn keep_topics(library: &mut Library, today: Date) -> Result<(usize, usize)> {
-    let days = Days { since: Some(days_before(today, TOPIC_DAYS - 1)), until: Some(today) };
-    let options = topics::Options { filter: Filter { days, ..Filter::default() }, ..topics::Options::default() };
+    let options = topics::Options { filter: Filter { days: Days::up_to(today, TOPIC_DAYS), ..Filter::default() }, ..topics::Options::default() };
     let found = topics::by_day(library, &options)?;
     let kept = found.iter().filter_map(|found| found.day.map(|day| found.topics.iter().map(move |topic| topic.kept(day))));
     let kept: Vec<_> = kept.flatten().collect();

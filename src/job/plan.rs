@@ -10,7 +10,7 @@ use toml::Spanned;
 use crate::deliver::Mail;
 use crate::digest::{Seen, Sort, Wishes};
 use crate::error::{Error, Result};
-use crate::library::{Library, PROFILE};
+use crate::library::{Days, Library, PROFILE};
 use crate::paper::Date;
 use crate::render::{DigestForm, Exchange};
 
@@ -168,11 +168,11 @@ struct Place<'f> {
 
 impl Place<'_> {
     fn wrong(&self, at: usize, what: &str) -> Error {
-        let before = &self.text[..at.min(self.text.len())];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         let hint = "`paperkin run --init JOB.toml` writes a file with every setting and what it means".to_owned();
-        Error::Usage { message: format!("{}:{line}:{column}: {what}", self.path.display()), hint: Some(hint) }
+        match Error::in_file(self.path, self.text, at, what) {
+            Error::Usage { message, .. } => Error::Usage { message, hint: Some(hint) },
+            other => other,
+        }
     }
 }
 
@@ -241,6 +241,17 @@ impl Plan {
                 .map(|byte| format!("{byte:02x}"))
                 .collect(),
         })
+    }
+}
+
+impl Page {
+    /// The days that it tells of, as far as the library has papers up to today.
+    ///
+    /// # Errors
+    ///
+    /// Those of the library.
+    pub fn period(&self, library: &Library, today: Date) -> Result<Days> {
+        Ok(Days::up_to(library.last_day(today)?.unwrap_or(today), self.days as i32))
     }
 }
 

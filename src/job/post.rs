@@ -10,7 +10,7 @@ use crate::deliver::{Mail, Message, Outcome, Parcel, address, message};
 use crate::digest::{Digest, Wishes, digest};
 use crate::error::{Error, Result};
 use crate::library::{Covered, Letter, LetterState, Library, Subscription, Uncovered};
-use crate::paper::{Date, days_before};
+use crate::paper::{Date, days_before, utc};
 use crate::render;
 
 use super::timer::shell_quoted;
@@ -169,7 +169,7 @@ fn write(library: &mut Library, office: &Office<'_>, due: Due, until: Date) -> R
         until,
         state: LetterState::Ready,
         attempts: 0,
-        changed: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        changed: utc(now),
         note: String::new(),
         shown: found.shown().map(|item| item.hit.row).collect(),
         message: bytes,
@@ -217,7 +217,7 @@ fn send(library: &mut Library, office: &Office<'_>, subscription: &Subscription,
     if (office.is_interrupted)() {
         return Err(Error::Interrupted);
     }
-    let now = || (office.now)().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let now = || utc((office.now)());
     let was_cut_off = letter.state == LetterState::Sending;
     if was_cut_off && letter.attempts >= ATTEMPTS {
         let note = format!("it was handed over {} times, and paperkin ended each time before it had an answer", letter.attempts);

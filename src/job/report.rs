@@ -31,7 +31,7 @@ pub struct Done {
 }
 
 /// What became of something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// All was done.
@@ -43,11 +43,12 @@ pub enum Status {
     /// Somebody wanted an end; the next run goes on from there.
     Interrupted,
     /// Not begun, for the same reason.
+    #[default]
     NotBegun,
 }
 
 /// What became of a step.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct StepReport {
     /// The step.
     pub name: String,
@@ -104,21 +105,7 @@ pub struct Report {
 
 impl StepReport {
     pub(super) fn of(name: String, status: Status) -> Self {
-        Self {
-            name,
-            status,
-            was_before: false,
-            begun: String::new(),
-            seconds: 0.0,
-            attempts: 0,
-            counts: Map::new(),
-            failures: Vec::new(),
-            more_failures: 0,
-            notes: Vec::new(),
-            error: None,
-            error_type: None,
-            hint: None,
-        }
+        Self { name, status, ..Self::default() }
     }
 
     pub(super) fn new(name: String, done: Result<Done>, attempts: u32) -> Self {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::{Library, PaperRow};
 use crate::error::{Error, Result};
-use crate::paper::{Date, PaperId, title_key};
+use crate::paper::{Date, PaperId, days_before, title_key};
 
 /// Which papers. Every part that is given must hold; of several categories, authors, sources or ids, one must.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -54,6 +54,11 @@ impl Days {
     /// One day.
     pub fn one(day: Date) -> Self {
         Self { since: Some(day), until: Some(day) }
+    }
+
+    /// So many days, of which this is the last.
+    pub fn up_to(until: Date, days: i32) -> Self {
+        Self { since: Some(days_before(until, days - 1)), until: Some(until) }
     }
 
     /// The day, if it is one.

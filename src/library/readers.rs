@@ -75,7 +75,7 @@ impl Library {
 
     pub(super) fn note_covered(&self, Covered { reader, since, until, papers }: &Covered<'_>, letter: Option<&str>) -> Result<()> {
         let connection = &self.connection;
-        let sql = "INSERT INTO readers (reader, since, until) VALUES (?1, ?2, ?3) ON CONFLICT (reader) 
+        let sql = "INSERT INTO readers (reader, since, until) VALUES (?1, ?2, ?3) ON CONFLICT (reader)
             DO UPDATE SET until = excluded.until, since = min(since, excluded.since)";
         connection.prepare_cached(sql)?.execute(params![reader, since.to_string(), until.to_string()])?;
         // A paper may have gone since it was read.

@@ -17,6 +17,11 @@ pub fn parse_date(text: &str) -> Option<Date> {
     numeric(text).or_else(|| named(text))
 }
 
+/// A time in UTC, to the second, as `2026-08-11T07:00:00Z`, which sorts as text does.
+pub fn utc(time: jiff::Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// The day so many days before; the first of all if there is none.
 pub fn days_before(day: Date, days: i32) -> Date {
     day.saturating_sub(jiff::Span::new().days(days))

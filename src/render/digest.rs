@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde_json::{Value, json};
 
 use super::table::{SEED, fit, one_line, reasons, row, wrap};
-use super::{link, markdown, markdown_url, plural, pretty, reason_json, rounded, titled};
+use super::{link, markdown, markdown_title, plural, pretty, reason_json, rounded, titled};
 use crate::digest::{Before, Digest, Item, Section, Sort};
 use crate::error::{Error, Result};
 use crate::library::PaperRow;
@@ -76,7 +76,7 @@ pub fn digest(digest: &Digest, form: DigestForm, width: usize) -> String {
 }
 
 /// A day, or a stretch of days, for people: `Tuesday, 11 August 2026`.
-pub fn digest_title(digest: &Digest) -> String {
+fn digest_title(digest: &Digest) -> String {
     let long = |day: Date| day.strftime("%A, %-d %B %Y").to_string();
     match digest.days.or(digest.asked.since.zip(digest.asked.until)) {
         Some((first, last)) if first == last => long(last),
@@ -296,7 +296,7 @@ fn as_markdown(digest: &Digest) -> String {
     for (place, item) in digest.trending.iter().filter_map(|row| item_of(digest, *row)).enumerate() {
         let head = if place == 0 { "\n**Trending**\n\n" } else { "" };
         let votes = votes(&item.hit.paper).unwrap_or_default();
-        out.push_str(&format!("{head}{}. {} ({votes})\n", place + 1, linked(&item.hit.paper)));
+        out.push_str(&format!("{head}{}. {} ({votes})\n", place + 1, markdown_title(&item.hit.paper)));
     }
     for section in shown {
         let papers = section.items.len() + section.more;
@@ -320,12 +320,7 @@ fn as_markdown(digest: &Digest) -> String {
 
 fn item_markdown(digest: &Digest, item: &Item, why: &str) -> String {
     let why = if why.is_empty() { String::new() } else { format!("\\\n  *{}*", markdown(why)) };
-    format!("- **{}**\\\n  {}{why}\n", linked(&item.hit.paper), markdown(&facts(digest, item)))
-}
-
-fn linked(paper: &Paper) -> String {
-    let title = markdown(&titled(paper));
-    link(paper).map_or(title.clone(), |url| format!("[{title}](<{}>)", markdown_url(&url)))
+    format!("- **{}**\\\n  {}{why}\n", markdown_title(&item.hit.paper), markdown(&facts(digest, item)))
 }
 
 /// With abstracts. Topics have numbers where the library keeps them.

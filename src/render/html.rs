@@ -32,8 +32,6 @@ pub(super) fn page(body: &str) -> String {
 }
 
 pub(super) fn article(paper: &Paper, score: Option<f32>) -> String {
-    let title = escape(&titled(paper));
-    let title = link(paper).map_or(title.clone(), |url| format!("<a href=\"{}\">{title}</a>", escape(&url)));
     let facts = [
         score.map(|score| format!("{score:.3}")),
         Some(escape(&paper.id().to_string())),
@@ -42,9 +40,16 @@ pub(super) fn article(paper: &Paper, score: Option<f32>) -> String {
     ];
     let facts = facts.into_iter().flatten().collect::<Vec<_>>().join(" · ");
     format!(
-        "<article><h2 dir=\"auto\">{title}</h2><p><small>{facts}</small></p><details><summary>Abstract</summary><p dir=\"auto\">{}</p></details></article>\n",
+        "<article><h2 dir=\"auto\">{}</h2><p><small>{facts}</small></p><details><summary>Abstract</summary><p dir=\"auto\">{}</p></details></article>\n",
+        linked(paper),
         escape(&paper.abstract_text)
     )
+}
+
+/// The title, leading to where the paper is.
+pub(super) fn linked(paper: &Paper) -> String {
+    let title = escape(&titled(paper));
+    link(paper).map_or(title.clone(), |url| format!("<a href=\"{}\">{title}</a>", escape(&url)))
 }
 
 pub(super) fn escape(text: &str) -> String {

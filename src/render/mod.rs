@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::paper::Paper;
 use crate::recommend::{Hit, Reason};
 
-pub use digest::{DigestForm, digest, digest_letter, digest_mail, digest_subject, digest_title};
+pub use digest::{DigestForm, digest, digest_letter, digest_mail, digest_subject};
 pub use exchange::Exchange;
 pub use flow::Flow;
 pub use map::{Map, MapPart, MapPoint, MapTopic, map_page, map_svg};
@@ -236,18 +236,16 @@ fn markdown_answer(answer: &Answer, with_query: bool) -> String {
 }
 
 fn markdown_item(paper: &Paper, score: Option<f32>) -> String {
-    let title = markdown(&titled(paper));
-    let title = match link(paper) {
-        Some(url) => format!("[{title}](<{}>)", markdown_url(&url)),
-        None => title,
-    };
     let facts = [score.map(|score| format!("{score:.3}")), Some(markdown(&paper.id().to_string())), paper.published.map(|day| day.to_string())];
-    format!("- {title} ({})\n", facts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    format!("- {} ({})\n", markdown_title(paper), facts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
-/// An address between angle brackets, in which nothing ends it or is decoded.
-fn markdown_url(url: &str) -> String {
-    one_line(url).replace(['<', '>', ' '], "").replace('\\', "%5C").replace('&', "&amp;")
+/// The title, leading to where the paper is.
+fn markdown_title(paper: &Paper) -> String {
+    let title = markdown(&titled(paper));
+    // Between angle brackets nothing may end the address, or be decoded.
+    let address = |url: String| one_line(&url).replace(['<', '>', ' '], "").replace('\\', "%5C").replace('&', "&amp;");
+    link(paper).map_or(title.clone(), |url| format!("[{title}](<{}>)", address(url)))
 }
 
 /// Text whose characters mean nothing to Markdown.

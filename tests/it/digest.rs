@@ -53,7 +53,7 @@ fn a_day_is_told_in_topics_and_what_is_known_is_left_out_or_marked() {
     assert_eq!(liked["left_out"], serde_json::json!({ "rated": 1, "seen": 0 }));
     assert!(!shown(&liked).contains(&"2608.11003"));
     assert!(ids(&liked["topics"][0]["items"])[0].starts_with("2608.110"), "what is liked comes first: {liked:#}");
-    assert!(liked["topics"][0]["items"][0]["reasons"][0]["kind"].is_string() || liked["topics"][0]["items"][0]["reasons"][0].is_object());
+    assert_eq!(liked["topics"][0]["items"][0]["reasons"][0]["kind"], "nearest");
     assert_eq!(liked["trending"].as_array().unwrap().len(), 3);
     let surprise = liked["surprise"]["id"].as_str().unwrap();
     assert!(!surprise.starts_with("2608.110") && !liked["trending"].as_array().unwrap().contains(&surprise.into()), "{surprise}");
@@ -161,7 +161,7 @@ fn text_of_others_stays_text_in_every_form() {
     let mail = read("d.eml");
     assert!(mail.is_ascii() && !mail.contains("List-Id"), "{mail}");
     let text = kin.run(&args).out;
-    assert!(!text.contains('\u{7}') && !text.contains("<i>me</i>\u{1b}"), "{text}");
+    assert!(!text.contains('\u{7}'), "{text}");
     // What cannot be written is told, and nothing is left half written.
     let ran = kin.run(&["digest", "--to-html", "missing/d.html"]);
     assert!(ran.code == 1 && ran.err.contains("missing/"), "{ran:?}");

@@ -8,7 +8,7 @@ use paperkin::deliver::{self, Mail, Outcome, Parcel};
 use paperkin::digest::{Digest as Found, Wishes, digest};
 use paperkin::ingest::Embed;
 use paperkin::library::{Covered, Days, Library, PaperRow, Uncovered};
-use paperkin::paper::{Date, PaperId, days_before, parse_date};
+use paperkin::paper::{Date, PaperId, parse_date, utc};
 use paperkin::render::{self, DigestForm};
 use paperkin::{Error, ExitClass, Result, job};
 
@@ -116,7 +116,7 @@ fn period(args: &Digest, library: &Library, reader: &str) -> Result<Uncovered> {
         let until = until.unwrap_or_else(today);
         let before = i32::try_from(days).ok().filter(|days| (1..=366).contains(days));
         let before = before.ok_or_else(|| Error::usage(format!("{days} days; expected a number from 1 to 366")))?;
-        return Ok(of(Days { since: Some(days_before(until, before - 1)), until: Some(until) }));
+        return Ok(of(Days::up_to(until, before)));
     }
     let last = |library: &Library, until| Ok::<_, Error>(library.last_day(until)?.unwrap_or(until));
     if args.new {
@@ -250,7 +250,7 @@ fn deliver_due(args: &Digest, settings: &Settings) -> Result<ExitClass> {
     ended?;
     if done.is_empty() {
         let next = job::due(&library, timestamp())?.into_iter().map(|due| due.next).min();
-        next.iter().for_each(|next| output::say(settings, &format!("nothing is due; the next is at {}", crate::settings::written(*next))));
+        next.iter().for_each(|next| output::say(settings, &format!("nothing is due; the next is at {}", utc(*next))));
     }
     let failed = done.iter().filter(|one| one.became.is_failure()).count();
     Ok(match failed {

@@ -50,11 +50,6 @@ pub(crate) fn set_log_format(name: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// True if messages are JSON.
-pub(crate) fn is_json_log() -> bool {
-    LOG.lock().unwrap_or_else(PoisonError::into_inner).0
-}
-
 /// The step that messages are of from now on.
 pub(crate) fn set_step(step: Option<&str>) {
     LOG.lock().unwrap_or_else(PoisonError::into_inner).1 = step.map(str::to_owned);

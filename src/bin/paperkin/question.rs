@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use paperkin::library::{Filter, Keyword, Library, PaperRow, Place, Unseen};
-use paperkin::paper::{Kind, Paper, PaperId};
+use paperkin::paper::{Kind, Paper, PaperId, utc};
 use paperkin::recommend::{Desk, Options, Recent, Seed};
 use paperkin::render::{self, Answer, Format};
 use paperkin::source::{self, Item};
@@ -12,7 +12,7 @@ use paperkin::{Error, Result};
 
 use crate::args::{Choice, Narrow, Order, Seen};
 use crate::output;
-use crate::settings::{Settings, day, now, timestamp, today, written};
+use crate::settings::{Settings, day, now, timestamp, today};
 
 /// Papers of one file that are seeds.
 const MOST_SEEDS: usize = 1000;
@@ -81,7 +81,7 @@ fn unseen(when: &str, profile: &str) -> Result<Unseen> {
         days => {
             let days: i64 = days.strip_suffix('d').and_then(|days| days.parse().ok()).filter(|days| (1..100_000).contains(days)).ok_or_else(wrong)?;
             let ago = timestamp().checked_sub(jiff::SignedDuration::from_hours(24 * days)).map_err(|_| wrong())?;
-            Some(written(ago))
+            Some(utc(ago))
         }
     };
     Ok(Unseen { profile: profile.to_owned(), since })

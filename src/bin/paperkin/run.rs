@@ -9,8 +9,8 @@ use paperkin::deliver::Mail;
 use paperkin::digest::digest;
 use paperkin::ingest::{Embed, LazyEmbedder, Options, Report as Added};
 use paperkin::job::{self, Delivery, Done, Page, Plan, Report, Source, Status, Step, Table, World};
-use paperkin::library::{Days, Library, Uncovered};
-use paperkin::paper::{Date, days_before};
+use paperkin::library::{Library, Uncovered};
+use paperkin::paper::Date;
 use paperkin::{Error, ExitClass, Result, render, source};
 use serde_json::{Map, Value};
 
@@ -104,8 +104,6 @@ fn work(plan: &Plan, mail: Option<&Mail>, args: &Run, settings: &Settings) -> Re
         output::set_step(Some(step));
         match became {
             None | Some(Status::Done) => output::say(settings, &format!("{step}: {what}")),
-            // The report says it on standard output.
-            Some(_) if !output::is_json_log() => output::say(settings, &format!("{step}: {what}")),
             Some(_) => output::complain(&format!("failed: {step}: {what}")),
         }
     };
@@ -196,8 +194,7 @@ fn add_source(from: &Source, beside: &Path, of: (&mut Library, &mut LazyEmbedder
 }
 
 fn write_page(page: &Page, library: &Library, day: Date) -> Result<Done> {
-    let until = library.last_day(today())?.unwrap_or_else(today);
-    let days = Days { since: Some(days_before(until, page.days as i32 - 1)), until: Some(until) };
+    let days = page.period(library, today())?;
     let found = digest(library, &page.profile, &page.wishes, &Uncovered { days, ..Uncovered::default() })?;
     for (path, form) in &page.to {
         into_file(&job::dated(&path.to_string_lossy(), day), render::digest(&found, *form, WIDTH).as_bytes())?;

@@ -9,7 +9,7 @@ use paperkin::deliver::Mail;
 use paperkin::embed::{BUILT_IN, Compute, HubCache, Model, is_hub_id, resolve};
 use paperkin::ingest::LazyEmbedder;
 use paperkin::library::Library;
-use paperkin::paper::{Date, parse_date};
+use paperkin::paper::{Date, parse_date, utc};
 use paperkin::{Error, Result};
 use serde::Deserialize;
 
@@ -163,12 +163,8 @@ fn read_config(given: Option<&Path>) -> Result<Config> {
     };
     let Some(path) = path else { return Ok(Config::default()) };
     let text = std::fs::read_to_string(&path).map_err(|e| Error::io("cannot read the settings", &path, e))?;
-    let wrong = |e: toml::de::Error| {
-        // Not the line itself, which may hold what is not for a log.
-        let before = &text[..e.span().map_or(0, |span| span.start).min(text.len())];
-        let (line, column) = (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1);
-        Error::usage(format!("{}:{line}:{column}: {}", path.display(), e.message()))
-    };
+    // Not the line itself, which may hold what is not for a log.
+    let wrong = |e: toml::de::Error| Error::in_file(&path, &text, e.span().map_or(0, |span| span.start), e.message());
     let config: Config = toml::from_str(&text).map_err(wrong)?;
     let beside = path.parent().unwrap_or(Path::new(""));
     Ok(Config { mail: config.mail.map(|mail| mail.beside(beside)), ..config })
@@ -198,10 +194,5 @@ pub(crate) fn today() -> Date {
 
 /// The time in UTC, to the second.
 pub(crate) fn now() -> String {
-    written(timestamp())
-}
-
-/// A time in UTC, to the second.
-pub(crate) fn written(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    utc(timestamp())
 }

@@ -4,11 +4,12 @@ use paperkin::deliver;
 use paperkin::digest::{Every, Schedule, Wishes};
 use paperkin::job;
 use paperkin::library::Letter;
+use paperkin::paper::utc;
 use paperkin::{Error, ExitClass, Result};
 use serde_json::json;
 
 use crate::args::{JsonOnly, Subscribe, Unsubscribe};
-use crate::settings::{Settings, timestamp, written};
+use crate::settings::{Settings, timestamp};
 use crate::{lists, output};
 
 pub(crate) fn subscribe(args: &Subscribe, settings: &Settings) -> Result<ExitClass> {
@@ -64,7 +65,7 @@ pub(crate) fn subscriptions(args: &JsonOnly, settings: &Settings) -> Result<Exit
                 "profile": due.subscription.profile,
                 "wishes": due.wishes,
                 "is_due": due.until.is_some(),
-                "next": written(due.next),
+                "next": utc(due.next),
                 "last": last.as_ref().map(|letter| json!({
                     "message_id": letter.message_id, "until": letter.until, "state": letter.state.name(), "changed": letter.changed, "note": letter.note,
                 })),
@@ -74,7 +75,7 @@ pub(crate) fn subscriptions(args: &JsonOnly, settings: &Settings) -> Result<Exit
         return Ok(ExitClass::Done);
     }
     for (last, due) in &rows {
-        let when = if due.until.is_some() { "due now".to_owned() } else { format!("next at {}", written(due.next)) };
+        let when = if due.until.is_some() { "due now".to_owned() } else { format!("next at {}", utc(due.next)) };
         let last = last.as_ref().map(|letter| format!("; last: up to {}, {}", letter.until, letter.state.name())).unwrap_or_default();
         let line = format!("{}  for {}, {}; {when}{last}", due.subscription.address, due.subscription.profile, due.wishes.schedule);
         output::print(&format!("{}\n", paperkin::render::one_line(&line)))?;

@@ -1,10 +1,9 @@
 //! A digest as one page: no scripts, no images, nothing from elsewhere; light and dark, narrow, and on paper. Mail is the same page
 //! with the beginnings of abstracts, as few mail programs fold text away.
 
-use super::super::html::escape;
+use super::super::html::{self, escape};
 use super::{
-    LONG_SEED, change, digest_title, facts, gone, heading, item_of, link, more, others, parts, plural, remark, summary, titled, votes, why,
-    why_surprising,
+    LONG_SEED, change, digest_title, facts, gone, heading, item_of, more, others, parts, plural, remark, summary, votes, why, why_surprising,
 };
 use crate::digest::{Digest, Item, Section};
 use crate::render::fit;
@@ -72,7 +71,7 @@ fn page(digest: &Digest, place: Place, footer: &str) -> String {
 fn trending(digest: &Digest) -> String {
     let line = |item: &Item| {
         let votes = votes(&item.hit.paper).map(|votes| format!(" <span class=\"soft\">{}</span>", escape(&votes))).unwrap_or_default();
-        format!("<li dir=\"auto\">{}{votes}</li>\n", linked(item))
+        format!("<li dir=\"auto\">{}{votes}</li>\n", html::linked(&item.hit.paper))
     };
     let lines: String = digest.trending.iter().filter_map(|row| item_of(digest, *row)).map(line).collect();
     if lines.is_empty() { lines } else { format!("<section class=\"box\"><h2>Trending</h2>\n<ol>\n{lines}</ol></section>\n") }
@@ -100,7 +99,7 @@ fn article((digest, item): (&Digest, &Item), why: &str, place: Place) -> String 
     };
     format!(
         "<article><h3 dir=\"auto\">{}</h3>\n<p class=\"soft\" dir=\"auto\">{}</p>\n{why}{text}</article>\n",
-        linked(item),
+        html::linked(&item.hit.paper),
         escape(&facts(digest, item))
     )
 }
@@ -112,9 +111,4 @@ fn lead(text: &str) -> String {
         Some(whole) if cut.len() < text.len() => format!("{} …", whole.rsplit_once(' ').map_or(whole, |(words, _)| words)),
         _ => cut,
     }
-}
-
-fn linked(item: &Item) -> String {
-    let title = escape(&titled(&item.hit.paper));
-    link(&item.hit.paper).map_or(title.clone(), |url| format!("<a href=\"{}\">{title}</a>", escape(&url)))
 }
